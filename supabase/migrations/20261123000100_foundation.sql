@@ -1,0 +1,126 @@
+-- Schemas, identity of the caller, time-ordered ids, errors and settings: what every later file uses.
+
+create schema if not exists extensions;
+create extension if not exists btree_gist with schema extensions;
+
+-- Private: definer functions, deltas, keys. Never list it among the exposed API schemas.
+create schema tally;
+revoke all on schema tally from public;
+grant usage on schema tally to authenticated, service_role;
+
+create function tally.fail(code text, message text, detail text default null, hint text default null)
+returns void
+language plpgsql volatile security invoker set search_path = ''
+as $$
+begin
+  raise exception using
+    errcode = fail.code,
+    message = fail.message,
+    detail = coalesce(fail.detail, ''),
+    hint = coalesce(fail.hint, '');
+end;
+$$;
+comment on function tally.fail(text, text, text, text) is
+  'Raises an error whose code PTnnn becomes HTTP status nnn: message, the values as detail, the way out as hint.';
+revoke execute on function tally.fail(text, text, text, text) from public, anon, authenticated;
+grant execute on function tally.fail(text, text, text, text) to authenticated, service_role;
+
+create function tally.acting_role()
+returns text
+language sql stable security invoker set search_path = ''
+as $$
+  -- Inside a definer function current_user is the owner; the role setting still names the caller.
+  select coalesce(nullif(pg_catalog.current_setting('role', true), 'none'), session_user)
+$$;
+comment on function tally.acting_role() is 'The database role on whose behalf the statement runs.';
+revoke execute on function tally.acting_role() from public, anon, authenticated;
+grant execute on function tally.acting_role() to authenticated, service_role;
+
+create function tally.is_operator()
+returns boolean
+language sql stable security invoker set search_path = ''
+as $$
+  select tally.acting_role() = 'service_role'
+    or pg_catalog.pg_has_role(
+      tally.acting_role(),
+      (select nspowner from pg_catalog.pg_namespace where nspname = 'tally'),
+      'usage'
+    )
+$$;
+comment on function tally.is_operator() is
+  'True for the service role and for the owner of the schema: the ones who may write for any organization.';
+revoke execute on function tally.is_operator() from public, anon, authenticated;
+grant execute on function tally.is_operator() to authenticated, service_role;
+
+create function tally.require_operator(action text)
+returns void
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  if not tally.is_operator() then
+    perform tally.fail('PT403', format('Only the operator may %s.', require_operator.action),
+      null, 'Call it with the secret key (service role) or as the owner of the database.');
+  end if;
+end;
+$$;
+comment on function tally.require_operator(text) is 'Raises PT403 unless the caller is the operator.';
+revoke execute on function tally.require_operator(text) from public, anon, authenticated;
+grant execute on function tally.require_operator(text) to authenticated, service_role;
+
+create function tally.uuid_v7(at timestamptz)
+returns uuid
+language sql volatile security invoker set search_path = ''
+as $$
+  -- A random v4 whose first 48 bits become the time in milliseconds and whose version becomes 7.
+  select encode(
+    set_bit(
+      set_bit(
+        overlay(
+          uuid_send(gen_random_uuid())
+          placing substring(int8send(floor(extract(epoch from uuid_v7.at) * 1000)::bigint) from 3)
+          from 1 for 6
+        ),
+        52, 1
+      ),
+      53, 1
+    ),
+    'hex'
+  )::uuid
+$$;
+comment on function tally.uuid_v7(timestamptz) is 'A uuid of version 7 that holds the given time, to the millisecond.';
+revoke execute on function tally.uuid_v7(timestamptz) from public, anon, authenticated;
+grant execute on function tally.uuid_v7(timestamptz) to authenticated, service_role;
+
+create function tally.uuid_time(id uuid)
+returns timestamptz
+language sql immutable security invoker set search_path = ''
+as $$
+  select timestamptz 'epoch'
+    + ('x' || translate(left(uuid_time.id::text, 13), '-', ''))::bit(48)::bigint
+    * interval '1 millisecond'
+$$;
+comment on function tally.uuid_time(uuid) is 'The time inside a uuid of version 7, to the millisecond.';
+revoke execute on function tally.uuid_time(uuid) from public, anon, authenticated;
+grant execute on function tally.uuid_time(uuid) to authenticated, service_role;
+
+create table tally.settings (
+  only_row boolean primary key default true,
+  event_late_limit interval not null default '35 days',
+  event_early_limit interval not null default '5 minutes',
+  hold_lifetime interval not null default '10 minutes',
+  constraint there_is_one_row check (only_row)
+);
+comment on table tally.settings is
+  'Limits of the installation: how late and how early an event may be, how long a hold lasts when its request names no time.';
+insert into tally.settings default values;
+alter table tally.settings enable row level security;
+
+create function public.tallybase_version()
+returns text
+language sql immutable security invoker set search_path = ''
+as $$
+  select '0.1.0'
+$$;
+comment on function public.tallybase_version() is 'The version of the installed Tallybase schema.';
+revoke execute on function public.tallybase_version() from public, anon, authenticated;
+grant execute on function public.tallybase_version() to anon, authenticated, service_role;

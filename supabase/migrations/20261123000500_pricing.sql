@@ -1,0 +1,306 @@
+-- Pricing: which model an id names, what a call costs, what it may cost at most.
+
+create table tally.model_aliases (
+  provider text not null,
+  alias text not null,
+  to_provider text,
+  to_model text,
+  source text not null,
+  primary key (provider, alias),
+  constraint target_is_whole check ((to_provider is null) = (to_model is null))
+);
+comment on table tally.model_aliases is
+  'Which priced model an id names. Documented by the book, or resolved once by a rule and remembered; no target: looked up before and unknown.';
+alter table tally.model_aliases enable row level security;
+
+create table tally.model_rules (
+  provider text not null,
+  position integer not null,
+  kind text not null,
+  pattern text not null,
+  to_provider text not null,
+  to_model text not null,
+  primary key (provider, position),
+  constraint kind_is_known check (kind in ('starts_with', 'ends_with', 'contains', 'regex'))
+);
+comment on table tally.model_rules is
+  'How the book''s source recognizes further ids of a model. The first rule by position wins; exact ids and aliases come before all rules.';
+alter table tally.model_rules enable row level security;
+
+create function tally.match_model(provider text, model text)
+returns table (to_provider text, to_model text)
+language sql stable security definer set search_path = ''
+as $$
+  select r.to_provider, r.to_model
+  from tally.model_rules as r
+  where r.provider = match_model.provider
+    and case r.kind
+      when 'starts_with' then starts_with(match_model.model, r.pattern)
+      when 'ends_with' then right(match_model.model, length(r.pattern)) = r.pattern
+      when 'contains' then strpos(match_model.model, r.pattern) > 0
+      else match_model.model ~ r.pattern
+    end
+  order by r.position
+  limit 1
+$$;
+comment on function tally.match_model(text, text) is 'The priced model whose rule recognizes an id; no row when none does.';
+revoke execute on function tally.match_model(text, text) from public, anon, authenticated;
+grant execute on function tally.match_model(text, text) to service_role;
+
+create function tally.remember_model(provider text, model text)
+returns boolean
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_known boolean;
+begin
+  if exists (
+    select from tally.model_aliases as a
+    where a.provider = remember_model.provider and a.alias = remember_model.model
+  ) then
+    return false;
+  end if;
+  insert into tally.model_aliases (provider, alias, to_provider, to_model, source)
+  select remember_model.provider, remember_model.model, m.to_provider, m.to_model, 'rule'
+  from (values (1)) as one
+  left join tally.match_model(remember_model.provider, remember_model.model) as m on true
+  on conflict do nothing
+  returning to_model is not null into v_known;
+  return coalesce(v_known, false);
+end;
+$$;
+comment on function tally.remember_model(text, text) is
+  'Resolves an id that has no card by the rules, once; true when that gave it a priced model.';
+revoke execute on function tally.remember_model(text, text) from public, anon, authenticated;
+
+create function tally.in_daily_window(at timestamptz, daily_from time, daily_to time)
+returns boolean
+language sql immutable security invoker set search_path = ''
+as $$
+  select case
+    when in_daily_window.daily_from is null then true
+    when in_daily_window.daily_from < in_daily_window.daily_to then
+      (in_daily_window.at at time zone 'UTC')::time >= in_daily_window.daily_from
+      and (in_daily_window.at at time zone 'UTC')::time < in_daily_window.daily_to
+    else
+      (in_daily_window.at at time zone 'UTC')::time >= in_daily_window.daily_from
+      or (in_daily_window.at at time zone 'UTC')::time < in_daily_window.daily_to
+  end
+$$;
+comment on function tally.in_daily_window(timestamptz, time, time) is
+  'Whether a moment is within a daily window in UTC, which may run past midnight; no window: always.';
+revoke execute on function tally.in_daily_window(timestamptz, time, time) from public, anon, authenticated;
+grant execute on function tally.in_daily_window(timestamptz, time, time) to service_role;
+
+create function tally.price_calls(
+  organization_ids uuid[], providers text[], models text[], service_tiers text[],
+  classes jsonb[], prompt_tokens bigint[], ats timestamptz[])
+returns table (call bigint, cost_usd numeric, price_id bigint)
+language sql stable security definer set search_path = ''
+as $$
+  -- The one place where use becomes money. Prices of a class are exact decimals per token or unit,
+  -- so the sum is exact; a class without a price makes the whole call unpriced, never cheaper.
+  select
+    c.call,
+    (
+      select case when card.id is not null and coalesce(bool_and(card.unit_prices ? q.key), true)
+        then coalesce(trim_scale(sum((q.value)::numeric * (card.unit_prices -> q.key)::numeric)), 0) end
+      from jsonb_each(c.classes) as q
+      where (q.value)::numeric <> 0
+    ) as cost_usd,
+    card.id as price_id
+  from (
+    select u.call, u.organization_id, u.service_tier, u.classes, u.prompt_tokens, u.at,
+      coalesce(a.to_provider, u.provider) as provider,
+      coalesce(a.to_model, u.model) as model
+    from unnest(
+      price_calls.organization_ids, price_calls.providers, price_calls.models, price_calls.service_tiers,
+      price_calls.classes, price_calls.prompt_tokens, price_calls.ats
+    ) with ordinality as u (organization_id, provider, model, service_tier, classes, prompt_tokens, at, call)
+    left join tally.model_aliases as a on a.provider = u.provider and a.alias = u.model
+  ) as c
+  left join lateral (
+    select e.id, e.unit_prices
+    from public.cost_estimates as e
+    where e.provider = c.provider
+      and e.model = c.model
+      and e.service_tier = c.service_tier
+      and (e.organization_id is null or e.organization_id = c.organization_id)
+      and e.valid_from <= c.at
+      and coalesce(e.valid_to > c.at, true)
+      and e.withdrawn_at is null
+      and e.context_from <= c.prompt_tokens
+      and (e.daily_from is null or tally.in_daily_window(c.at, e.daily_from, e.daily_to))
+    order by e.organization_id nulls last, e.context_from desc, e.daily_from
+    limit 1
+  ) as card on true
+$$;
+comment on function tally.price_calls(uuid[], text[], text[], text[], jsonb[], bigint[], timestamptz[]) is
+  'Prices calls, given as parallel arrays: the cost in USD and the card, per call; cost null where a class or the model has no price.';
+revoke execute on function tally.price_calls(uuid[], text[], text[], text[], jsonb[], bigint[], timestamptz[])
+  from public, anon, authenticated;
+
+create function tally.resolve_model(provider text, model text)
+returns table (to_provider text, to_model text)
+language sql stable security definer set search_path = ''
+as $$
+  select a.to_provider, a.to_model
+  from tally.model_aliases as a
+  where a.provider = resolve_model.provider and a.alias = resolve_model.model and a.to_model is not null
+  union all
+  select m.to_provider, m.to_model
+  from tally.match_model(resolve_model.provider, resolve_model.model) as m
+  where not exists (
+    select from public.cost_estimates as e
+    where e.provider = resolve_model.provider and e.model = resolve_model.model
+  ) and not exists (
+    select from tally.model_aliases as a
+    where a.provider = resolve_model.provider and a.alias = resolve_model.model
+  )
+$$;
+comment on function tally.resolve_model(text, text) is
+  'The priced model that an id without a card of its own names, by alias or rule; no row: the id itself.';
+revoke execute on function tally.resolve_model(text, text) from public, anon, authenticated;
+grant execute on function tally.resolve_model(text, text) to service_role;
+
+create function tally.check_classes(classes jsonb)
+returns void
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_bad record;
+begin
+  if jsonb_typeof(check_classes.classes) is distinct from 'object' then
+    perform tally.fail('PT400', 'classes must be an object of class and quantity.', 'classes',
+      'For example {"input": 86, "cache_read": 1920, "output": 300}.');
+  end if;
+  select q.key, q.value, c.kind into v_bad
+  from jsonb_each(check_classes.classes) as q
+  left join tally.usage_classes as c on c.class = q.key
+  where c.class is null
+    or jsonb_typeof(q.value) <> 'number'
+    or (q.value)::text::numeric not between 0 and 1e15
+    or (c.kind <> 'unit' and (q.value)::text::numeric % 1 <> 0)
+  order by q.key
+  limit 1;
+  if v_bad.key is null then
+    return;
+  elsif v_bad.kind is null then
+    perform tally.fail('PT400', format('%L is not a class of use.', v_bad.key), 'classes',
+      'Classes are listed in tally.usage_classes.');
+  else
+    perform tally.fail('PT400',
+      format('The quantity of %L must be a %s from 0 to 1e15, not %s.', v_bad.key,
+        case when v_bad.kind = 'unit' then 'number' else 'whole number' end, v_bad.value),
+      'classes');
+  end if;
+end;
+$$;
+comment on function tally.check_classes(jsonb) is 'Raises PT400 unless every key is a known class with a possible quantity.';
+revoke execute on function tally.check_classes(jsonb) from public, anon, authenticated;
+grant execute on function tally.check_classes(jsonb) to service_role;
+
+create function tally.estimate_cost(
+  provider text, model text, input_tokens bigint, output_tokens bigint,
+  classes jsonb, organization_id uuid, at timestamptz)
+returns table (cost_usd numeric, price_id bigint)
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_classes jsonb := coalesce(estimate_cost.classes, jsonb_build_object(
+    'input', coalesce(estimate_cost.input_tokens, 0), 'output', coalesce(estimate_cost.output_tokens, 0)));
+  v_prompt bigint;
+  v_target record;
+begin
+  if estimate_cost.organization_id is not null then
+    perform tally.require_member(estimate_cost.organization_id);
+  end if;
+  if estimate_cost.input_tokens < 0 or estimate_cost.output_tokens < 0 then
+    perform tally.fail('PT400', 'Token counts must be zero or more.', 'input_tokens, output_tokens');
+  end if;
+  perform tally.check_classes(v_classes);
+  select coalesce(sum((q.value)::numeric), 0) into v_prompt
+  from jsonb_each(v_classes) as q
+  join tally.usage_classes as c on c.class = q.key and c.kind = 'input';
+  select coalesce(m.to_provider, estimate_cost.provider) as provider, coalesce(m.to_model, estimate_cost.model) as model
+  into v_target
+  from (values (1)) as one
+  left join tally.resolve_model(estimate_cost.provider, estimate_cost.model) as m on true;
+  select p.cost_usd, p.price_id into estimate_cost.cost_usd, estimate_cost.price_id
+  from tally.price_calls(
+    array[estimate_cost.organization_id], array[v_target.provider], array[v_target.model], array['standard'],
+    array[v_classes], array[v_prompt], array[coalesce(estimate_cost.at, now())]
+  ) as p;
+  if estimate_cost.cost_usd is null then
+    perform tally.fail('PT422',
+      format('There is no price for %s of %s.', estimate_cost.model, estimate_cost.provider),
+      format('provider %s, model %s, classes %s, at %s', estimate_cost.provider, estimate_cost.model, v_classes, estimate_cost.at),
+      'Look for the model in cost_estimates, or let the operator add it with set_price().');
+  end if;
+  return next;
+end;
+$$;
+comment on function tally.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz) is 'Behind public.estimate_cost.';
+revoke execute on function tally.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz)
+  from public, anon, authenticated;
+grant execute on function tally.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz)
+  to authenticated, service_role;
+
+create function public.estimate_cost(
+  provider text, model text, input_tokens bigint, output_tokens bigint,
+  classes jsonb default null, organization_id uuid default null, at timestamptz default now())
+returns table (cost_usd numeric, price_id bigint)
+language sql stable security invoker set search_path = ''
+as $$
+  select e.cost_usd, e.price_id
+  from tally.estimate_cost(estimate_cost.provider, estimate_cost.model, estimate_cost.input_tokens,
+    estimate_cost.output_tokens, estimate_cost.classes, estimate_cost.organization_id, estimate_cost.at) as e
+$$;
+comment on function public.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz) is
+  'What a call would cost in USD by the card valid at `at`: by `classes` (disjoint quantities) when given, else plain input and output tokens. Unknown model or class: PT422.';
+revoke execute on function public.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz)
+  from public, anon, authenticated;
+grant execute on function public.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz)
+  to authenticated, service_role;
+
+create function tally.upper_bound_cost(
+  provider text, model text, input_tokens bigint, output_tokens bigint,
+  organization_id uuid default null, service_tier text default null, at timestamptz default now(),
+  classes text[] default null)
+returns table (cost_usd numeric, price_id bigint)
+language sql stable security definer set search_path = ''
+as $$
+  -- Every band that the bound reaches is a candidate: the real prompt may be shorter than its bound.
+  select
+    trim_scale(upper_bound_cost.input_tokens * dearest.input + upper_bound_cost.output_tokens * dearest.output),
+    e.id
+  from (values (1)) as one
+  left join tally.resolve_model(upper_bound_cost.provider, upper_bound_cost.model) as m on true
+  join public.cost_estimates as e
+    on e.provider = coalesce(m.to_provider, upper_bound_cost.provider)
+    and e.model = coalesce(m.to_model, upper_bound_cost.model)
+    and e.service_tier = coalesce(upper_bound_cost.service_tier, 'standard')
+    and (e.organization_id is null or e.organization_id = upper_bound_cost.organization_id)
+    and e.valid_from <= upper_bound_cost.at
+    and coalesce(e.valid_to > upper_bound_cost.at, true)
+    and e.withdrawn_at is null
+    and e.context_from <= upper_bound_cost.input_tokens
+  cross join lateral (
+    select
+      max((q.value)::numeric) filter (where c.kind = 'input') as input,
+      coalesce(max((q.value)::numeric) filter (where c.kind = 'output'), 0) as output
+    from jsonb_each(e.unit_prices) as q
+    join tally.usage_classes as c on c.class = q.key
+    where q.key in ('input', 'cache_read', 'cache_write', 'output', 'reasoning')
+      or q.key = any (upper_bound_cost.classes)
+  ) as dearest
+  where dearest.input is not null
+  order by e.organization_id nulls last, 1 desc
+  limit 1
+$$;
+comment on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[]) is
+  'The most a call can cost: every input token at the dearest class that may apply (text, cache read, 5-minute cache write, and `classes` beside them), every output token likewise, in the dearest band the prompt may reach. No row: no price.';
+revoke execute on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[])
+  from public, anon, authenticated;
+grant execute on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[])
+  to service_role;
