@@ -15,6 +15,8 @@ begin
 end;
 $$;
 grant anon, authenticated, service_role to authenticator;
+-- Whoever creates a role may manage it, but not act as it until granted (Postgres 16 and later).
+grant anon, authenticated, service_role to current_user;
 
 create schema if not exists extensions;
 create schema if not exists auth;
