@@ -1,0 +1,121 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Bill, headersWithoutKeys } from "./bill.ts";
+import type { Call, Dialect, JsonObject } from "./dialect.ts";
+import { type Answer, classesOfPart, planAnswer } from "./plan-answer.ts";
+import { anthropic } from "./providers/anthropic.ts";
+import { google } from "./providers/google.ts";
+import { openai } from "./providers/openai.ts";
+import { xai } from "./providers/xai.ts";
+import { type Behaviour, readBehaviour, UnknownBehaviour } from "./read-behaviour.ts";
+import { type Sent, sendFrames, sendJson } from "./send-answer.ts";
+
+const DIALECTS: Dialect[] = [openai, anthropic, google, xai];
+
+/** Answers one request in the dialect of its base path, and writes it on the bill. */
+export async function answerRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+  bill: Bill,
+): Promise<void> {
+  const [, base = "", path = ""] = /^\/([^/]+)(\/.*)$/.exec(url.pathname) ?? [];
+  const dialect = DIALECTS.find(({ name }) => name === base);
+  if (!dialect) {
+    response.writeHead(404, { "content-type": "text/plain" });
+    response.end("The fake provider has the base paths /openai, /anthropic, /google and /xai.\n");
+    return;
+  }
+
+  const body = await readJson(request);
+  const call = body && request.method === "POST" ? dialect.read(path, body) : null;
+  const line = bill.open({
+    provider: dialect.name,
+    method: request.method ?? "",
+    path,
+    model: call && typeof call === "object" ? call.model : null,
+    stream: call !== null && typeof call === "object" && call.stream,
+    body,
+    headers: headersWithoutKeys(request.headers),
+  });
+
+  const refuse = async (status: number, message: string, behaviour: Behaviour = {}) => {
+    line.status = status;
+    const headers = {
+      ...idHeaders(line.id),
+      ...(behaviour.retry_after !== undefined && { "retry-after": String(behaviour.retry_after) }),
+    };
+    const error = dialect.error(status, message);
+    await sendJson(request, response, status, headers, error, { delay: behaviour.delay ?? 0 });
+    bill.close(line, "error", null);
+  };
+
+  if (!dialect.hasKey(request.headers, url)) return refuse(401, "No API key was provided.");
+  if (request.method !== "POST") return refuse(405, `Method ${request.method} is not allowed.`);
+  if (body === null) return refuse(400, "The body of the request is not a JSON object.");
+  if (call === null) return refuse(404, `Unknown request URL: POST ${path}.`);
+  if (typeof call === "string") return refuse(400, call);
+  if (call.model.startsWith("no-such-")) {
+    return refuse(404, `The model \`${call.model}\` does not exist.`);
+  }
+  const behaviour = wishedBehaviour(request, call);
+  if (behaviour instanceof UnknownBehaviour) return refuse(400, behaviour.message);
+  if (behaviour.status !== undefined) {
+    return refuse(behaviour.status, `Fake error ${behaviour.status}, as asked.`, behaviour);
+  }
+
+  const answer = planFor(call, behaviour);
+  const exchange = {
+    id: line.id,
+    model: behaviour.answer_model ?? call.model,
+    body,
+    answer,
+    behaviour,
+    now: Math.floor(Date.now() / 1000),
+  };
+  line.model = exchange.model;
+  line.status = 200;
+  const headers = idHeaders(line.id);
+  const isStream = call.stream && call.frames !== undefined;
+  const sent =
+    isStream && call.frames
+      ? await sendFrames(response, headers, call.frames(exchange), behaviour)
+      : await sendJson(request, response, 200, headers, call.reply(exchange), behaviour);
+  bill.close(line, sent.outcome, call.free ? null : due(answer, sent));
+}
+
+function planFor(call: Call, behaviour: Behaviour): Answer {
+  const prompt = { text: call.prompt, messages: call.messages };
+  if (!call.withoutOutput) return planAnswer(prompt, call.maxTokens, behaviour);
+  return planAnswer(prompt, 0, { ...behaviour, output: 0, reasoning: 0, words: 0 });
+}
+
+/** A cut answer is billed for what was generated until then, as the providers do. */
+function due(answer: Answer, sent: Sent) {
+  return sent.outcome === "complete" ? answer.classes : classesOfPart(answer, sent.pieces);
+}
+
+function wishedBehaviour(request: IncomingMessage, call: Call): Behaviour | UnknownBehaviour {
+  try {
+    return readBehaviour(request.headers, call.prompt);
+  } catch (error) {
+    if (error instanceof UnknownBehaviour) return error;
+    throw error;
+  }
+}
+
+function idHeaders(id: number): Record<string, string> {
+  return { "x-request-id": `req_fake_${id}`, "request-id": `req_fake_${id}` };
+}
+
+async function readJson(request: IncomingMessage): Promise<JsonObject | null> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  try {
+    const parsed: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    return parsed !== null && typeof parsed === "object" && !Array.isArray(parsed)
+      ? (parsed as JsonObject)
+      : null;
+  } catch {
+    return null;
+  }
+}

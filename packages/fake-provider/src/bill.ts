@@ -1,0 +1,116 @@
+import { EventEmitter } from "node:events";
+
+/** Disjoint quantities of one answered request: every token is in exactly one of them. */
+export interface BilledClasses {
+  input: number;
+  cache_read: number;
+  cache_write: number;
+  cache_write_1h: number;
+  input_audio: number;
+  output: number;
+  reasoning: number;
+  output_audio: number;
+  /** Calls of the provider's own search tool; not tokens. */
+  web_search: number;
+}
+
+/** One line of the fake provider's own bill. */
+export interface BilledRequest {
+  id: number;
+  provider: "openai" | "anthropic" | "google" | "xai";
+  method: string;
+  path: string;
+  /** The model of the answer, or the one asked for while there is no answer. */
+  model: string | null;
+  stream: boolean;
+  /** The HTTP status sent. */
+  status: number;
+  /** `complete`: answered in full. `aborted`: the client left. `broken`: cut off on purpose. */
+  outcome: "open" | "complete" | "aborted" | "broken" | "error";
+  /** What this request costs its sender; null for an error. An aborted stream: what was sent. */
+  classes: BilledClasses | null;
+  /** The parsed request body. */
+  body: unknown;
+  /** Request headers, without the values of the key headers. */
+  headers: Record<string, string>;
+}
+
+const KEY_HEADERS = new Set(["authorization", "x-api-key", "x-goog-api-key", "cookie"]);
+
+/** Request headers as kept on the bill: the keys are named, never stored. */
+export function headersWithoutKeys(
+  headers: Record<string, string | string[] | undefined>,
+): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined) continue;
+    kept[name] = KEY_HEADERS.has(name) ? "(present)" : String(value);
+  }
+  return kept;
+}
+
+/** The list of requests that were received, and a way to wait for the next change of it. */
+export class Bill {
+  readonly #lines: BilledRequest[] = [];
+  readonly #changes = new EventEmitter().setMaxListeners(0);
+  #nextId = 1;
+
+  open(line: Omit<BilledRequest, "id" | "status" | "outcome" | "classes">): BilledRequest {
+    const opened: BilledRequest = {
+      ...line,
+      id: this.#nextId++,
+      status: 0,
+      outcome: "open",
+      classes: null,
+    };
+    this.#lines.push(opened);
+    this.#changes.emit("change");
+    return opened;
+  }
+
+  /** Ends a line once; a later call (the socket closing after the answer) changes nothing. */
+  close(
+    line: BilledRequest,
+    outcome: Exclude<BilledRequest["outcome"], "open">,
+    classes: BilledClasses | null,
+  ): void {
+    if (line.outcome !== "open") return;
+    line.outcome = outcome;
+    line.classes = classes;
+    this.#changes.emit("change");
+  }
+
+  /** The lines whose request body contains `contains`; all of them when it is absent. */
+  lines(contains?: string): BilledRequest[] {
+    if (contains === undefined) return [...this.#lines];
+    return this.#lines.filter((line) => JSON.stringify(line.body ?? null).includes(contains));
+  }
+
+  /** Resolves with the matching lines as soon as `count` of them have ended, or after `timeoutMs`. */
+  async whenEnded(
+    count: number,
+    contains: string | undefined,
+    timeoutMs: number,
+  ): Promise<BilledRequest[]> {
+    const deadline = AbortSignal.timeout(timeoutMs);
+    for (;;) {
+      const lines = this.lines(contains);
+      const ended = lines.filter((line) => line.outcome !== "open").length;
+      if (ended >= count || deadline.aborted) return lines;
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          this.#changes.off("change", done);
+          deadline.removeEventListener("abort", done);
+          resolve();
+        };
+        this.#changes.once("change", done);
+        deadline.addEventListener("abort", done, { once: true });
+      });
+    }
+  }
+
+  reset(): void {
+    this.#lines.length = 0;
+    this.#changes.emit("change");
+  }
+}

@@ -1,0 +1,6 @@
+export type { BilledClasses, BilledRequest } from "./bill.ts";
+export {
+  type FakeProvider,
+  type FakeProviderOptions,
+  startFakeProvider,
+} from "./start-fake-provider.ts";

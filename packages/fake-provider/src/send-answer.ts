@@ -1,0 +1,124 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as wait } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import type { Frame } from "./dialect.ts";
+import type { Behaviour } from "./read-behaviour.ts";
+
+/** How sending ended, and how many pieces of content had left by then. */
+export interface Sent {
+  outcome: "complete" | "aborted" | "broken";
+  pieces: number;
+}
+
+/** Sends a JSON answer, in one piece or as the behaviour says. */
+export async function sendJson(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string>,
+  body: unknown,
+  behaviour: Behaviour,
+): Promise<Sent> {
+  const isGone = watchClient(response);
+  await pause(behaviour.delay, isGone.signal);
+  if (isGone.signal.aborted) return { outcome: "aborted", pieces: 0 };
+  let bytes = Buffer.from(JSON.stringify(body));
+  const isZipped = Boolean(
+    behaviour.gzip && String(request.headers["accept-encoding"] ?? "").includes("gzip"),
+  );
+  if (isZipped) bytes = gzipSync(bytes);
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": String(bytes.length),
+    ...(isZipped && { "content-encoding": "gzip" }),
+    ...headers,
+  });
+  if (behaviour.break_after !== undefined) {
+    await writeAll(response, bytes.subarray(0, Math.floor(bytes.length / 2)), behaviour);
+    response.destroy();
+    return { outcome: "broken", pieces: 0 };
+  }
+  if (behaviour.hang_after !== undefined) {
+    await untilGone(response);
+    return { outcome: "aborted", pieces: 0 };
+  }
+  await writeAll(response, bytes, behaviour);
+  response.end();
+  return {
+    outcome: isGone.signal.aborted ? "aborted" : "complete",
+    pieces: Number.MAX_SAFE_INTEGER,
+  };
+}
+
+/** Sends server-sent events, and stops where the behaviour or the client says so. */
+export async function sendFrames(
+  response: ServerResponse,
+  headers: Record<string, string>,
+  frames: Frame[],
+  behaviour: Behaviour,
+): Promise<Sent> {
+  const isGone = watchClient(response);
+  await pause(behaviour.delay, isGone.signal);
+  response.writeHead(200, {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    ...headers,
+  });
+  response.flushHeaders();
+  let pieces = 0;
+  for (const frame of frames) {
+    if (frame.isContent && pieces === behaviour.break_after) {
+      response.destroy();
+      return { outcome: "broken", pieces };
+    }
+    if (frame.isContent && pieces === behaviour.hang_after) await untilGone(response);
+    if (isGone.signal.aborted) return { outcome: "aborted", pieces };
+    await writeAll(response, Buffer.from(frame.text), behaviour);
+    if (frame.isContent) pieces++;
+    await pause(behaviour.chunk_delay, isGone.signal);
+  }
+  if (isGone.signal.aborted) return { outcome: "aborted", pieces };
+  response.end();
+  return { outcome: "complete", pieces };
+}
+
+/** A signal that fires when the client leaves before the answer is finished. */
+function watchClient(response: ServerResponse): AbortController {
+  const gone = new AbortController();
+  if (response.destroyed) gone.abort();
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  return gone;
+}
+
+async function untilGone(response: ServerResponse): Promise<void> {
+  if (response.destroyed) return;
+  await new Promise<void>((resolve) => response.once("close", () => resolve()));
+}
+
+async function pause(ms: number | undefined, signal: AbortSignal): Promise<void> {
+  if (!ms || signal.aborted) return;
+  await wait(ms, undefined, { signal }).catch(() => undefined);
+}
+
+async function writeAll(response: ServerResponse, bytes: Buffer, behaviour: Behaviour) {
+  const size = behaviour.split ? Math.max(1, behaviour.split) : bytes.length;
+  for (let start = 0; start < bytes.length; start += size) {
+    if (response.destroyed) return;
+    const isFlushed = response.write(bytes.subarray(start, start + size));
+    if (!isFlushed && !response.destroyed) {
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          response.off("drain", done);
+          response.off("close", done);
+          resolve();
+        };
+        response.once("drain", done);
+        response.once("close", done);
+      });
+    }
+    // A turn of the event loop, so that each piece leaves as its own packet.
+    if (behaviour.split) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
