@@ -1,0 +1,276 @@
+-- Quotas: limits of one metric over one scope and one period, and what is used of them at any moment.
+
+create table public.usage_quotas (
+  organization_id uuid not null references public.organizations (id) on delete cascade,
+  id uuid not null default gen_random_uuid(),
+  user_id uuid,
+  api_key_id uuid,
+  provider text,
+  model text,
+  tool_name text,
+  resource_type text,
+  metric text not null default 'cost_usd',
+  quota_type text not null,
+  quota_limit numeric not null,
+  current_usage numeric not null default 0,
+  opening_usage numeric not null default 0,
+  reserved numeric not null default 0,
+  period_start timestamptz not null,
+  reset_at timestamptz,
+  timezone text,
+  anchor timestamptz,
+  enforcement text not null default 'hard',
+  unpriced_policy text not null default 'refuse',
+  alert_thresholds numeric[] not null default '{75,90,100}',
+  managed_by text not null default 'operator',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (organization_id, id),
+  constraint metric_is_known check (
+    metric in ('cost_usd', 'total_tokens', 'input_tokens', 'output_tokens', 'requests', 'units')
+  ),
+  constraint quota_type_is_known check (
+    quota_type in ('hourly', 'daily', 'weekly', 'monthly', 'yearly', 'total')
+  ),
+  constraint limit_is_a_number_not_negative check (quota_limit >= 0 and quota_limit < 'infinity'),
+  constraint usage_is_not_negative check (current_usage >= 0),
+  constraint reserved_is_not_negative check (reserved >= 0),
+  constraint total_never_resets check ((quota_type = 'total') = (reset_at is null)),
+  constraint period_runs_forward check (reset_at > period_start),
+  constraint timezone_is_known check ((timestamptz 'epoch' at time zone timezone) is not null),
+  constraint enforcement_is_known check (enforcement in ('hard', 'soft')),
+  constraint unpriced_policy_is_known check (unpriced_policy in ('refuse', 'ceiling', 'allow')),
+  constraint thresholds_are_positive check (0 < all (alert_thresholds)),
+  constraint manager_is_known check (managed_by in ('plan', 'operator', 'organization'))
+) with (fillfactor = 50);
+comment on table public.usage_quotas is
+  'Limits. Null in a scope column means any. current_usage and reserved hold what is folded; check_quota and quota_status add what is not, and are exact.';
+comment on column public.usage_quotas.opening_usage is 'What current_usage was given to start with in its first period, beyond recorded events.';
+comment on column public.usage_quotas.reset_at is 'End of the period; null for total. Given on insert, it is the anchor: the period is computed back from it.';
+comment on column public.usage_quotas.timezone is 'IANA name; null: the organization''s.';
+comment on column public.usage_quotas.anchor is 'A moment at which a period starts; null: calendar periods (weeks from Monday).';
+
+alter table public.usage_quotas enable row level security;
+revoke all on public.usage_quotas from anon, authenticated, service_role;
+grant select on public.usage_quotas to authenticated;
+grant select, insert, delete, update (quota_limit, enforcement, unpriced_policy, alert_thresholds)
+  on public.usage_quotas to service_role;
+create policy "members read the quotas of their organizations" on public.usage_quotas
+  for select to authenticated
+  using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));
+
+create function tally.quota_period(quota_type text, timezone text, anchor timestamptz, at timestamptz)
+returns table (starts_at timestamptz, ends_at timestamptz)
+language plpgsql immutable security invoker set search_path = ''
+as $$
+declare
+  -- 2001 began on a Monday: without an anchor its first moment gives calendar hours, days, weeks, months, years.
+  v_anchor timestamp := coalesce(quota_period.anchor at time zone quota_period.timezone, timestamp '2001-01-01');
+  v_local timestamp := quota_period.at at time zone quota_period.timezone;
+  v_step interval;
+  v_count bigint;
+begin
+  if quota_period.quota_type = 'total' then
+    return query select timestamptz '-infinity', timestamptz 'infinity';
+    return;
+  elsif quota_period.quota_type = 'hourly' then
+    -- Hours are elapsed time: a clock change neither skips nor repeats one.
+    starts_at := v_anchor at time zone quota_period.timezone;
+    starts_at := starts_at + floor(extract(epoch from quota_period.at - starts_at) / 3600) * interval '1 hour';
+    return query select starts_at, starts_at + interval '1 hour';
+    return;
+  elsif quota_period.quota_type in ('daily', 'weekly') then
+    v_step := case quota_period.quota_type when 'daily' then interval '1 day' else interval '7 days' end;
+    v_count := floor(extract(epoch from v_local - v_anchor) / extract(epoch from v_step));
+  else
+    v_step := case quota_period.quota_type when 'monthly' then interval '1 month' else interval '1 year' end;
+    v_count := floor(
+      (
+        (extract(year from v_local) - extract(year from v_anchor)) * 12
+        + extract(month from v_local) - extract(month from v_anchor)
+      ) / case quota_period.quota_type when 'monthly' then 1 else 12 end
+    );
+  end if;
+  -- Every boundary is counted from the anchor itself, so the 31st comes back after a short month; the
+  -- estimate above may be one off where a month is short or a clock changed.
+  v_count := v_count - 1;
+  loop
+    ends_at := (v_anchor + (v_count + 1) * v_step) at time zone quota_period.timezone;
+    exit when ends_at > quota_period.at;
+    v_count := v_count + 1;
+  end loop;
+  starts_at := (v_anchor + v_count * v_step) at time zone quota_period.timezone;
+  return next;
+end;
+$$;
+comment on function tally.quota_period(text, text, timestamptz, timestamptz) is
+  'The period that holds a moment: its first moment and the first moment after it.';
+revoke execute on function tally.quota_period(text, text, timestamptz, timestamptz) from public, anon, authenticated;
+grant execute on function tally.quota_period(text, text, timestamptz, timestamptz) to service_role;
+
+create table tally.usage_deltas (
+  organization_id uuid not null,
+  seq bigint generated always as identity,
+  created_at timestamptz not null,
+  user_id uuid,
+  api_key_id uuid,
+  provider text,
+  model text,
+  priced_model text,
+  tool_name text,
+  resource_type text,
+  cost_usd numeric not null default 0,
+  input_tokens bigint not null default 0,
+  output_tokens bigint not null default 0,
+  requests bigint not null default 0,
+  units numeric not null default 0,
+  released_quotas uuid[],
+  released jsonb,
+  is_beyond_hold boolean not null,
+  primary key (organization_id, seq)
+);
+comment on table tally.usage_deltas is
+  'What was recorded and not yet folded into quotas: appended by writers, consumed by tally.fold. Readers add it, so nothing waits for a fold.';
+comment on column tally.usage_deltas.priced_model is
+  'The model whose card priced the event: a quota on gpt-4o counts its dated snapshots too.';
+comment on column tally.usage_deltas.released is 'Metric to amount that a hold gives back to released_quotas.';
+comment on column tally.usage_deltas.is_beyond_hold is
+  'Whether it may use more of some quota than its hold kept: only such deltas matter to an admission that has room.';
+create index usage_deltas_beyond_hold on tally.usage_deltas (organization_id) where is_beyond_hold;
+alter table tally.usage_deltas enable row level security;
+
+-- Which quotas a delta counts in, and how much. The same conditions stand in tally.recorded_usage (for
+-- events) and tally.reserve_usage (for requests).
+create view tally.pending_usage with (security_invoker = true) as
+select
+  q.organization_id,
+  q.id as quota_id,
+  d.seq,
+  d.created_at,
+  d.is_beyond_hold,
+  case q.metric
+    when 'cost_usd' then d.cost_usd
+    when 'total_tokens' then d.input_tokens + d.output_tokens
+    when 'input_tokens' then d.input_tokens
+    when 'output_tokens' then d.output_tokens
+    when 'requests' then d.requests
+    when 'units' then d.units
+  end as amount
+from tally.usage_deltas as d
+join public.usage_quotas as q
+  on q.organization_id = d.organization_id
+  and (q.user_id is null or q.user_id = d.user_id)
+  and (q.api_key_id is null or q.api_key_id = d.api_key_id)
+  and (q.provider is null or q.provider = d.provider)
+  and (q.model is null or q.model in (d.model, d.priced_model))
+  and (q.tool_name is null or q.tool_name = d.tool_name)
+  and (q.resource_type is null or q.resource_type = d.resource_type)
+where d.requests > 0;
+comment on view tally.pending_usage is 'Unfolded use by quota.';
+
+create view tally.pending_releases with (security_invoker = true) as
+select q.organization_id, q.id as quota_id, d.seq, d.created_at, (d.released ->> q.metric)::numeric as amount
+from tally.usage_deltas as d
+join public.usage_quotas as q on q.organization_id = d.organization_id and q.id = any (d.released_quotas)
+where d.released ? q.metric;
+comment on view tally.pending_releases is 'Unfolded ends of holds by quota.';
+
+create function tally.recorded_usage(quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz)
+returns numeric
+language sql stable security definer set search_path = ''
+as $$
+  select coalesce(sum(
+    case (recorded_usage.quota).metric
+      when 'cost_usd' then u.cost_usd
+      when 'total_tokens' then u.total_tokens
+      when 'input_tokens' then u.input_tokens
+      when 'output_tokens' then u.output_tokens
+      when 'requests' then 1
+      when 'units' then u.units
+    end
+  ), 0)
+  from public.token_usage as u
+  left join public.cost_estimates as c on c.id = u.price_id
+  where u.organization_id = (recorded_usage.quota).organization_id
+    and u.created_at >= recorded_usage.starts_at
+    and u.created_at < recorded_usage.ends_at
+    and ((recorded_usage.quota).user_id is null or (recorded_usage.quota).user_id = u.user_id)
+    and ((recorded_usage.quota).api_key_id is null or (recorded_usage.quota).api_key_id = u.api_key_id)
+    and ((recorded_usage.quota).provider is null or (recorded_usage.quota).provider = u.provider)
+    and ((recorded_usage.quota).model is null or (recorded_usage.quota).model in (u.model, c.model))
+    and ((recorded_usage.quota).tool_name is null or (recorded_usage.quota).tool_name = u.tool_name)
+    and ((recorded_usage.quota).resource_type is null or (recorded_usage.quota).resource_type = u.resource_type)
+$$;
+comment on function tally.recorded_usage(public.usage_quotas, timestamptz, timestamptz) is
+  'What the events of a span say a quota has used: the truth that current_usage is checked against.';
+revoke execute on function tally.recorded_usage(public.usage_quotas, timestamptz, timestamptz)
+  from public, anon, authenticated;
+
+create function tally.lock_folding(organization_id uuid)
+returns void
+language sql volatile security invoker set search_path = ''
+as $$
+  select pg_advisory_xact_lock(hashtextextended('fold ' || lock_folding.organization_id, 0))
+$$;
+comment on function tally.lock_folding(uuid) is
+  'Keeps folds of an organization and changes of its quotas apart until the end of the transaction.';
+revoke execute on function tally.lock_folding(uuid) from public, anon, authenticated;
+
+create function tally.open_quota()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_timezone text;
+  v_ends_at timestamptz;
+  v_recorded numeric;
+  v_pending numeric;
+begin
+  select coalesce(new.timezone, o.timezone) into v_timezone
+  from public.organizations as o where o.id = new.organization_id;
+  -- Deltas consumed before this quota exists would never reach it; from here on none are.
+  perform tally.lock_folding(new.organization_id);
+  if new.quota_type = 'total' then
+    new.period_start := '-infinity';
+    new.reset_at := null;
+  elsif new.reset_at > now() then
+    new.anchor := coalesce(new.anchor, new.reset_at);
+    select least(p.starts_at, now()) into new.period_start
+    from tally.quota_period(new.quota_type, v_timezone, new.reset_at, new.reset_at - interval '1 microsecond') as p;
+  else
+    new.anchor := coalesce(new.anchor, new.reset_at);
+    select p.starts_at, p.ends_at into new.period_start, new.reset_at
+    from tally.quota_period(new.quota_type, v_timezone, new.anchor, now()) as p;
+  end if;
+  v_ends_at := coalesce(new.reset_at, 'infinity');
+  v_recorded := tally.recorded_usage(new, new.period_start, v_ends_at);
+  select coalesce(sum(
+    case new.metric
+      when 'cost_usd' then d.cost_usd
+      when 'total_tokens' then d.input_tokens + d.output_tokens
+      when 'input_tokens' then d.input_tokens
+      when 'output_tokens' then d.output_tokens
+      when 'requests' then d.requests
+      when 'units' then d.units
+    end
+  ), 0) into v_pending
+  from tally.usage_deltas as d
+  where d.organization_id = new.organization_id
+    and d.created_at >= new.period_start and d.created_at < v_ends_at
+    and (new.user_id is null or new.user_id = d.user_id)
+    and (new.api_key_id is null or new.api_key_id = d.api_key_id)
+    and (new.provider is null or new.provider = d.provider)
+    and (new.model is null or new.model in (d.model, d.priced_model))
+    and (new.tool_name is null or new.tool_name = d.tool_name)
+    and (new.resource_type is null or new.resource_type = d.resource_type);
+  new.opening_usage := greatest(new.current_usage - v_recorded, 0);
+  new.current_usage := v_recorded - v_pending + new.opening_usage;
+  new.reserved := 0;
+  return new;
+end;
+$$;
+comment on function tally.open_quota() is
+  'Gives a new quota its period and what its scope has used in it already; a current_usage given on top is kept as opening_usage.';
+revoke execute on function tally.open_quota() from public, anon, authenticated;
+create trigger open_quota before insert on public.usage_quotas
+  for each row execute function tally.open_quota();

@@ -1,0 +1,294 @@
+-- What of a quota is used at this moment, exactly, whether or not anything has been folded.
+
+create function tally.quota_states(organization_id uuid, at timestamptz)
+returns table (quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz, used numeric, held numeric)
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return query
+  select
+    q,
+    p.starts_at,
+    p.ends_at,
+    case when p.starts_at = q.period_start then q.current_usage else 0 end + coalesce((
+      select sum(u.amount)
+      from tally.pending_usage as u
+      where u.organization_id = q.organization_id and u.quota_id = q.id
+        and u.created_at >= p.starts_at and u.created_at < p.ends_at
+    ), 0),
+    q.reserved - coalesce((
+      select sum(r.amount)
+      from tally.pending_releases as r
+      where r.organization_id = q.organization_id and r.quota_id = q.id
+    ), 0) - coalesce((
+      select sum(h.amount)
+      from tally.open_holds as h
+      where h.organization_id = q.organization_id and h.quota_id = q.id and h.expires_at <= quota_states.at
+    ), 0)
+  from public.usage_quotas as q
+  join public.organizations as o on o.id = q.organization_id
+  cross join lateral (
+    select q.period_start as starts_at, coalesce(q.reset_at, 'infinity') as ends_at
+    where quota_states.at < coalesce(q.reset_at, 'infinity')
+    union all
+    select n.starts_at, n.ends_at
+    from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, quota_states.at) as n
+    where quota_states.at >= q.reset_at
+  ) as p
+  where q.organization_id = quota_states.organization_id;
+end;
+$$;
+comment on function tally.quota_states(uuid, timestamptz) is
+  'Every quota of an organization with its period at a moment, what is used in it and what is held, unfolded deltas included.';
+revoke execute on function tally.quota_states(uuid, timestamptz) from public, anon, authenticated;
+
+create function tally.check_quota(
+  organization_id uuid, provider text, model text, estimated_cost numeric, estimated_tokens bigint, user_id uuid)
+returns table (
+  allowed boolean, quota_limit numeric, current_usage numeric, reserved numeric, remaining numeric,
+  quota_type text, metric text, reset_at timestamptz, quota_id uuid)
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  perform tally.require_member(check_quota.organization_id);
+  if check_quota.estimated_cost not between 0 and 1e12 or check_quota.estimated_tokens < 0 then
+    perform tally.fail('PT400', 'Estimates must be numbers of zero or more.', 'estimated_cost, estimated_tokens');
+  end if;
+  return query
+  select
+    t.fits or (t.quota).enforcement = 'soft',
+    (t.quota).quota_limit, trim_scale(t.used), trim_scale(t.held),
+    trim_scale(greatest((t.quota).quota_limit - t.used - t.held, 0)),
+    (t.quota).quota_type, (t.quota).metric, nullif(t.ends_at, 'infinity'), (t.quota).id
+  from (
+    select s.*, case
+      when e.amount is null then s.used + s.held < (s.quota).quota_limit
+      else s.used + s.held + e.amount <= (s.quota).quota_limit
+    end as fits
+    from tally.quota_states(check_quota.organization_id, now()) as s
+    cross join lateral (
+      select case (s.quota).metric
+        when 'cost_usd' then check_quota.estimated_cost
+        when 'total_tokens' then check_quota.estimated_tokens
+        when 'requests' then 1
+      end as amount
+    ) as e
+    where ((s.quota).user_id is null or (s.quota).user_id = check_quota.user_id)
+      and (s.quota).api_key_id is null
+      and ((s.quota).provider is null or (s.quota).provider = check_quota.provider)
+      and ((s.quota).model is null or (s.quota).model = check_quota.model or (s.quota).model = (
+        select m.to_model from tally.resolve_model(check_quota.provider, check_quota.model) as m))
+      and (s.quota).tool_name is null
+      and coalesce((s.quota).resource_type, 'token') = 'token'
+  ) as t
+  order by t.fits or (t.quota).enforcement = 'soft',
+    ((t.quota).quota_limit - t.used - t.held) / nullif((t.quota).quota_limit, 0) nulls first,
+    (t.quota).id
+  limit 1;
+  if not found then
+    allowed := true;
+    return next;
+  end if;
+end;
+$$;
+comment on function tally.check_quota(uuid, text, text, numeric, bigint, uuid) is 'Behind public.check_quota.';
+revoke execute on function tally.check_quota(uuid, text, text, numeric, bigint, uuid) from public, anon, authenticated;
+grant execute on function tally.check_quota(uuid, text, text, numeric, bigint, uuid) to authenticated, service_role;
+
+create function public.check_quota(
+  organization_id uuid, provider text, model text, estimated_cost numeric,
+  estimated_tokens bigint default 0, user_id uuid default null)
+returns table (
+  allowed boolean, quota_limit numeric, current_usage numeric, reserved numeric, remaining numeric,
+  quota_type text, metric text, reset_at timestamptz, quota_id uuid)
+language sql stable security invoker set search_path = ''
+as $$
+  select c.*
+  from tally.check_quota(check_quota.organization_id, check_quota.provider, check_quota.model,
+    check_quota.estimated_cost, check_quota.estimated_tokens, check_quota.user_id) as c
+$$;
+comment on function public.check_quota(uuid, text, text, numeric, bigint, uuid) is
+  'Whether a call of an estimated cost (USD) would be admitted now, and the tightest quota that matches it. It keeps nothing: reserve_usage does. No quota: allowed is true, the rest null.';
+revoke execute on function public.check_quota(uuid, text, text, numeric, bigint, uuid) from public, anon, authenticated;
+grant execute on function public.check_quota(uuid, text, text, numeric, bigint, uuid) to authenticated, service_role;
+
+create function tally.quota_status(organization_id uuid)
+returns table (
+  quota_id uuid, metric text, quota_type text, user_id uuid, api_key_id uuid, provider text, model text,
+  tool_name text, resource_type text, quota_limit numeric, current_usage numeric, reserved numeric,
+  remaining numeric, percent_used numeric, level text, period_start timestamptz, reset_at timestamptz,
+  enforcement text, managed_by text)
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  perform tally.require_member(quota_status.organization_id);
+  return query
+  select
+    (s.quota).id, (s.quota).metric, (s.quota).quota_type, (s.quota).user_id, (s.quota).api_key_id,
+    (s.quota).provider, (s.quota).model, (s.quota).tool_name, (s.quota).resource_type,
+    (s.quota).quota_limit, trim_scale(s.used), trim_scale(s.held),
+    trim_scale(greatest((s.quota).quota_limit - s.used - s.held, 0)),
+    p.percent,
+    case
+      when s.used >= (s.quota).quota_limit then 'exceeded'
+      when p.percent >= p.critical then 'critical'
+      when p.percent >= p.warning then 'warning'
+      else 'ok'
+    end,
+    s.starts_at, nullif(s.ends_at, 'infinity'), (s.quota).enforcement, (s.quota).managed_by
+  from tally.quota_states(quota_status.organization_id, now()) as s
+  cross join lateral (
+    select
+      case when (s.quota).quota_limit > 0 then round(100 * s.used / (s.quota).quota_limit, 2) else 100 end as percent,
+      min(t) filter (where t < 100) as warning,
+      max(t) filter (where t < 100) as critical
+    from unnest((s.quota).alert_thresholds) as t
+  ) as p
+  order by p.percent desc, (s.quota).id;
+end;
+$$;
+comment on function tally.quota_status(uuid) is 'Behind public.quota_status.';
+revoke execute on function tally.quota_status(uuid) from public, anon, authenticated;
+grant execute on function tally.quota_status(uuid) to authenticated, service_role;
+
+create function public.quota_status(organization_id uuid)
+returns table (
+  quota_id uuid, metric text, quota_type text, user_id uuid, api_key_id uuid, provider text, model text,
+  tool_name text, resource_type text, quota_limit numeric, current_usage numeric, reserved numeric,
+  remaining numeric, percent_used numeric, level text, period_start timestamptz, reset_at timestamptz,
+  enforcement text, managed_by text)
+language sql stable security invoker set search_path = ''
+as $$
+  select s.* from tally.quota_status(quota_status.organization_id) as s
+$$;
+comment on function public.quota_status(uuid) is
+  'Every quota of an organization, fullest first. level: ok, warning (the lowest alert threshold is reached), critical (the highest below 100), exceeded.';
+revoke execute on function public.quota_status(uuid) from public, anon, authenticated;
+grant execute on function public.quota_status(uuid) to authenticated, service_role;
+
+create function tally.set_quota(
+  organization_id uuid, quota_type text, quota_limit numeric, metric text, scope jsonb, enforcement text,
+  timezone text, anchor timestamptz, alert_thresholds numeric[], unpriced_policy text)
+returns uuid
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_scope public.usage_quotas;
+  v_manager text := case when tally.is_operator() then 'operator' else 'organization' end;
+  v_unknown text;
+  v_id uuid;
+begin
+  perform tally.require_admin(set_quota.organization_id);
+  select min(k) into v_unknown
+  from jsonb_object_keys(coalesce(set_quota.scope, '{}')) as k
+  where k not in ('user_id', 'api_key_id', 'provider', 'model', 'tool_name', 'resource_type');
+  if v_unknown is not null then
+    perform tally.fail('PT400', format('scope has no key %L.', v_unknown), 'scope',
+      'Use user_id, api_key_id, provider, model, tool_name, resource_type.');
+  end if;
+  if set_quota.quota_limit is null or set_quota.quota_limit not between 0 and 1e18 then
+    perform tally.fail('PT400', 'quota_limit must be a number of zero or more.', 'quota_limit',
+      'Use remove_quota() to lift a limit.');
+  end if;
+  v_scope := jsonb_populate_record(null::public.usage_quotas, coalesce(set_quota.scope, '{}'));
+  -- Two admins who set one quota wait for each other, and for a fold, here.
+  perform tally.lock_folding(set_quota.organization_id);
+  select q.id into v_id
+  from public.usage_quotas as q
+  where q.organization_id = set_quota.organization_id
+    and q.managed_by = v_manager
+    and q.metric = set_quota.metric
+    and q.quota_type = set_quota.quota_type
+    and q.timezone is not distinct from set_quota.timezone
+    and q.anchor is not distinct from set_quota.anchor
+    and (q.user_id, q.api_key_id, q.provider, q.model, q.tool_name, q.resource_type)
+      is not distinct from (v_scope.user_id, v_scope.api_key_id, v_scope.provider, v_scope.model,
+        v_scope.tool_name, v_scope.resource_type)
+  order by q.id
+  limit 1;
+  if v_id is not null then
+    update public.usage_quotas as q
+    set quota_limit = set_quota.quota_limit,
+      enforcement = set_quota.enforcement,
+      unpriced_policy = set_quota.unpriced_policy,
+      alert_thresholds = coalesce(set_quota.alert_thresholds, q.alert_thresholds),
+      updated_at = now()
+    where q.organization_id = set_quota.organization_id and q.id = v_id;
+    return v_id;
+  end if;
+  insert into public.usage_quotas as q (organization_id, user_id, api_key_id, provider, model, tool_name,
+    resource_type, metric, quota_type, quota_limit, timezone, anchor, enforcement, unpriced_policy,
+    alert_thresholds, managed_by)
+  values (set_quota.organization_id, v_scope.user_id, v_scope.api_key_id, v_scope.provider, v_scope.model,
+    v_scope.tool_name, v_scope.resource_type, set_quota.metric, set_quota.quota_type, set_quota.quota_limit,
+    set_quota.timezone, set_quota.anchor, set_quota.enforcement, set_quota.unpriced_policy,
+    coalesce(set_quota.alert_thresholds, '{75,90,100}'), v_manager)
+  returning q.id into v_id;
+  return v_id;
+exception when check_violation or invalid_text_representation or invalid_parameter_value then
+  perform tally.fail('PT400', format('The quota cannot be set: %s.', sqlerrm), null,
+    'metric: cost_usd, total_tokens, input_tokens, output_tokens, requests, units. quota_type: hourly, daily, weekly, monthly, yearly, total. enforcement: hard, soft. unpriced_policy: refuse, ceiling, allow. timezone: an IANA name.');
+end;
+$$;
+comment on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text) is
+  'Behind public.set_quota.';
+revoke execute on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text)
+  from public, anon, authenticated;
+grant execute on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text)
+  to authenticated, service_role;
+
+create function public.set_quota(
+  organization_id uuid, quota_type text, quota_limit numeric, metric text default 'cost_usd',
+  scope jsonb default '{}', enforcement text default 'hard', timezone text default null,
+  anchor timestamptz default null, alert_thresholds numeric[] default null, unpriced_policy text default 'refuse')
+returns uuid
+language sql volatile security invoker set search_path = ''
+as $$
+  select tally.set_quota(set_quota.organization_id, set_quota.quota_type, set_quota.quota_limit, set_quota.metric,
+    set_quota.scope, set_quota.enforcement, set_quota.timezone, set_quota.anchor, set_quota.alert_thresholds,
+    set_quota.unpriced_policy)
+$$;
+comment on function public.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text) is
+  'Sets a quota and returns its id: the operator''s as service role, otherwise the organization''s own (admins), which applies beside the operator''s and can only be tighter. Usage of the running period is kept.';
+revoke execute on function public.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text)
+  from public, anon, authenticated;
+grant execute on function public.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text)
+  to authenticated, service_role;
+
+create function tally.remove_quota(quota_id uuid)
+returns uuid
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_quota public.usage_quotas;
+begin
+  select * into v_quota from public.usage_quotas as q where q.id = remove_quota.quota_id;
+  if v_quota.id is null then
+    perform tally.fail(case when tally.is_operator() then 'PT404' else 'PT403' end,
+      format('There is no quota %s that you may remove.', remove_quota.quota_id), 'quota_id');
+  end if;
+  perform tally.require_admin(v_quota.organization_id);
+  if v_quota.managed_by <> 'organization' and not tally.is_operator() then
+    perform tally.fail('PT403', 'This quota belongs to the operator.', format('managed_by %s', v_quota.managed_by),
+      'Admins remove the quotas that their organization set itself.');
+  end if;
+  perform tally.lock_folding(v_quota.organization_id);
+  delete from public.usage_quotas as q
+  where q.organization_id = v_quota.organization_id and q.id = v_quota.id;
+  return v_quota.id;
+end;
+$$;
+comment on function tally.remove_quota(uuid) is 'Behind public.remove_quota.';
+revoke execute on function tally.remove_quota(uuid) from public, anon, authenticated;
+grant execute on function tally.remove_quota(uuid) to authenticated, service_role;
+
+create function public.remove_quota(quota_id uuid)
+returns uuid
+language sql volatile security invoker set search_path = ''
+as $$
+  select tally.remove_quota(remove_quota.quota_id)
+$$;
+comment on function public.remove_quota(uuid) is
+  'Lifts a limit and returns its id: any as operator, the organization''s own as its admin.';
+revoke execute on function public.remove_quota(uuid) from public, anon, authenticated;
+grant execute on function public.remove_quota(uuid) to authenticated, service_role;
