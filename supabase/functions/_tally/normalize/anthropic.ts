@@ -1,0 +1,64 @@
+import {
+  addClass,
+  asArray,
+  asRecord,
+  asText,
+  type Draft,
+  isRecord,
+  type JsonRecord,
+  readField,
+} from "./read-values.ts";
+import { splitOutput } from "./split-tokens.ts";
+
+/**
+ * Anthropic Messages: the input count excludes both cache classes, thinking lies inside the output.
+ * Compaction iterations are in no top-level count and are added.
+ */
+export function readAnthropic(draft: Draft, usage: JsonRecord): void {
+  readTokens(draft, usage);
+  for (const entry of asArray(usage["iterations"])) {
+    if (isRecord(entry) && entry["type"] === "compaction") readTokens(draft, entry);
+  }
+  const tools = asRecord(usage["server_tool_use"]);
+  addClass(draft, "web_search", readField(draft, tools, ["web_search_requests"]));
+  draft.tier = readTier(usage);
+}
+
+/** Iterations of the advisor: another model's tokens, in no other count of the response. */
+export function advisorIterations(usage: JsonRecord): readonly JsonRecord[] {
+  return asArray(usage["iterations"]).filter(isRecord).filter((entry) =>
+    entry["type"] === "advisor_message"
+  );
+}
+
+function readTokens(draft: Draft, usage: JsonRecord): void {
+  const cacheCreation = asRecord(usage["cache_creation"]);
+  const oneHour = readField(draft, cacheCreation, ["ephemeral_1h_input_tokens"]);
+  const fiveMinutes = readField(draft, cacheCreation, ["ephemeral_5m_input_tokens"]);
+  const written = readField(draft, usage, ["cache_creation_input_tokens"]);
+  if (isRecord(usage["cache_creation"]) && oneHour + fiveMinutes !== written) {
+    draft.anomalies.push(
+      `total_mismatch: cache_creation_input_tokens ${written}, 5m ${fiveMinutes}, 1h ${oneHour}`,
+    );
+  }
+  addClass(draft, "input", readField(draft, usage, ["input_tokens"]));
+  addClass(draft, "cache_read", readField(draft, usage, ["cache_read_input_tokens"]));
+  addClass(draft, "cache_write", Math.max(written, oneHour + fiveMinutes) - oneHour);
+  addClass(draft, "cache_write_1h", oneHour);
+  splitOutput(
+    draft,
+    readField(draft, usage, ["output_tokens"]),
+    readField(draft, asRecord(usage["output_tokens_details"]), ["thinking_tokens"]),
+    { audio: 0, image: 0, video: 0 },
+  );
+}
+
+/** Tier, fast mode and a surcharged region, each of which is a rate card of its own. */
+function readTier(usage: JsonRecord): string | null {
+  const stated = asText(usage["service_tier"]);
+  const standard = stated === null || stated === "standard";
+  const tier = standard && usage["speed"] === "fast" ? "fast" : stated;
+  const region = asText(usage["inference_geo"]);
+  if (region === null || region === "global" || region === "not_available") return tier;
+  return `${tier ?? "standard"}:${region}`;
+}

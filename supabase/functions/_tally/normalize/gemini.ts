@@ -1,0 +1,128 @@
+import {
+  addClass,
+  asArray,
+  asRecord,
+  asText,
+  type Draft,
+  field,
+  firstField,
+  hasField,
+  isRecord,
+  type JsonRecord,
+  readCount,
+  readField,
+  readTier,
+  readTotal,
+} from "./read-values.ts";
+import { type Modalities, outputWithReasoning, splitOutput, splitPrompt } from "./split-tokens.ts";
+
+const TRAFFIC_TIERS: { readonly [type: string]: string } = {
+  ON_DEMAND: "standard",
+  ON_DEMAND_PRIORITY: "priority",
+  ON_DEMAND_FLEX: "flex",
+  ON_DEMAND_OFFPEAK: "offpeak",
+  PROVISIONED_THROUGHPUT: "provisioned",
+};
+
+/** The two spellings of the same counts: generateContent (and Live), Interactions. */
+const PROMPT = ["promptTokenCount", "total_input_tokens"] as const;
+const CACHED = ["cachedContentTokenCount", "total_cached_tokens"] as const;
+const TOOL_USE = ["toolUsePromptTokenCount", "total_tool_use_tokens"] as const;
+const OUTPUT = ["candidatesTokenCount", "responseTokenCount", "total_output_tokens"] as const;
+const THOUGHTS = ["thoughtsTokenCount", "total_thought_tokens"] as const;
+const TOTAL = ["totalTokenCount", "total_tokens"] as const;
+
+/**
+ * Gemini: cached tokens lie inside the prompt; tool-use tokens are further input, thoughts further
+ * output, unless the stated total says that thoughts were counted inside the candidates.
+ */
+export function readGemini(draft: Draft, usage: JsonRecord, owner: JsonRecord): void {
+  const prompt = readField(draft, usage, PROMPT) + readField(draft, usage, TOOL_USE);
+  const promptMedia = readMedia(draft, usage, ["promptTokensDetails", "input_tokens_by_modality"]);
+  const toolMedia = readMedia(draft, usage, [
+    "toolUsePromptTokensDetails",
+    "tool_use_tokens_by_modality",
+  ]);
+  const cacheSplit = ["cacheTokensDetails", "cached_tokens_by_modality"];
+  splitPrompt(draft, {
+    total: prompt,
+    media: {
+      audio: promptMedia.audio + toolMedia.audio,
+      image: promptMedia.image + toolMedia.image,
+      video: promptMedia.video + toolMedia.video,
+    },
+    cached: readField(draft, usage, CACHED),
+    cachedMedia: hasField(usage, cacheSplit) ? readMedia(draft, usage, cacheSplit) : null,
+    written: 0,
+    written1h: 0,
+  });
+  const reasoning = readField(draft, usage, THOUGHTS);
+  const output = outputWithReasoning(draft, {
+    input: prompt,
+    output: readField(draft, usage, OUTPUT),
+    reasoning,
+    total: readTotal(draft, usage, TOTAL),
+  }, true);
+  splitOutput(
+    draft,
+    output,
+    reasoning,
+    readMedia(draft, usage, [
+      "candidatesTokensDetails",
+      "responseTokensDetails",
+      "output_tokens_by_modality",
+    ]),
+  );
+  addClass(draft, "web_search", countSearches(draft, usage, owner));
+  const traffic = asText(field(usage, "trafficType"));
+  draft.tier = traffic !== null
+    ? TRAFFIC_TIERS[traffic] ?? null
+    : readTier(field(usage, "serviceTier") ?? field(owner, "service_tier"));
+}
+
+/** Embeddings: tokens per text (`statistics`), or billed characters. */
+export function readGeminiEmbeddings(draft: Draft, owner: JsonRecord): boolean {
+  let found = false;
+  for (const entry of [...asArray(owner["embeddings"]), ...asArray(owner["predictions"])]) {
+    const embedding = asRecord(entry);
+    const statistics = embedding["statistics"] ?? asRecord(embedding["embeddings"])["statistics"];
+    const tokens = firstField(asRecord(statistics), ["token_count"]);
+    if (tokens === undefined) continue;
+    found = true;
+    addClass(draft, "input", readCount(draft, tokens, "token_count"));
+  }
+  const characters = asRecord(owner["metadata"])["billableCharacterCount"];
+  if (!found && typeof characters === "number") {
+    draft.units = readCount(draft, characters, "billableCharacterCount");
+    draft.unit_type = "character";
+    found = true;
+  }
+  return found;
+}
+
+function readMedia(draft: Draft, usage: JsonRecord, names: readonly string[]): Modalities {
+  const media: Modalities = { audio: 0, image: 0, video: 0 };
+  for (const entry of asArray(firstField(usage, names)).filter(isRecord)) {
+    const modality = String(entry["modality"]).toLowerCase();
+    if (modality === "audio" || modality === "image" || modality === "video") {
+      media[modality] += readField(draft, entry, ["tokenCount", "tokens"]);
+    }
+  }
+  return media;
+}
+
+/** Google searches: since Gemini 3 each query is billed, before that each grounded answer. */
+function countSearches(draft: Draft, usage: JsonRecord, owner: JsonRecord): number {
+  let searches = 0;
+  for (const entry of asArray(usage["grounding_tool_count"]).filter(isRecord)) {
+    const count = readField(draft, entry, ["count"]);
+    if (entry["type"] === "google_search") searches += count;
+    else if (count > 0) draft.anomalies.push(`unmetered_tool: ${String(entry["type"])} ${count}`);
+  }
+  for (const candidate of asArray(owner["candidates"])) {
+    const grounding = asRecord(asRecord(candidate)["groundingMetadata"]);
+    searches += asArray(grounding["webSearchQueries"]).filter((query) => query !== "").length;
+  }
+  const model = asText(owner["modelVersion"]) ?? asText(owner["model"]) ?? "";
+  return /gemini-[12]\b/.test(model) ? Math.min(searches, 1) : searches;
+}

@@ -1,0 +1,129 @@
+/** A JSON object, or an SDK's class instance that stands for one. */
+export type JsonRecord = { readonly [key: string]: unknown };
+
+/** A record in the making. */
+export interface Draft {
+  classes: Record<string, number>;
+  anomalies: string[];
+  units?: number;
+  unit_type?: string;
+  tier?: string | null;
+  cost?: string | undefined;
+}
+
+/** Above this a count is a fault, not a use: sums of a few stay exact in a double. */
+const LARGEST_COUNT = 1e12;
+
+export function isRecord(value: unknown): value is JsonRecord {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function asRecord(value: unknown): JsonRecord {
+  return isRecord(value) ? value : {};
+}
+
+export function asArray(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export function asText(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+/** A field by its wire name, or by the camel-case name that some SDKs give it. */
+export function field(record: JsonRecord, name: string): unknown {
+  return record[name] ?? record[name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase())];
+}
+
+/** The first of several fields that is there and not null. */
+export function firstField(record: JsonRecord, names: readonly string[]): unknown {
+  for (const name of names) {
+    const value = field(record, name);
+    if (value !== undefined && value !== null) return value;
+  }
+  return undefined;
+}
+
+export function hasField(record: JsonRecord, names: readonly string[]): boolean {
+  return firstField(record, names) !== undefined;
+}
+
+/**
+ * A quantity that may have a fraction (seconds). Anything that is not a possible quantity counts as
+ * zero and is noted; absent is zero and not noted.
+ */
+export function readQuantity(draft: Draft, value: unknown, name: string): number {
+  if (value === undefined || value === null) return 0;
+  let quantity = typeof value === "bigint" ? Number(value) : value;
+  if (typeof quantity === "string" && /^\d+(\.\d+)?$/.test(quantity)) quantity = Number(quantity);
+  if (typeof quantity === "number" && quantity >= 0 && quantity <= LARGEST_COUNT) {
+    return quantity + 0;
+  }
+  draft.anomalies.push(`invalid_count: ${name} is ${describe(value)}, taken as 0`);
+  return 0;
+}
+
+/** A whole number of tokens or units; a fraction is rounded up and noted. */
+export function readCount(draft: Draft, value: unknown, name: string): number {
+  const quantity = readQuantity(draft, value, name);
+  const count = Math.ceil(quantity);
+  if (count !== quantity) {
+    draft.anomalies.push(`invalid_count: ${name} is ${describe(value)}, taken as ${count}`);
+  }
+  return count;
+}
+
+/** Reads one of several names of the same count. */
+export function readField(draft: Draft, record: JsonRecord, names: readonly string[]): number {
+  return readCount(draft, firstField(record, names), names[0] as string);
+}
+
+/** A total that is compared with its parts; null where it is not stated. */
+export function readTotal(
+  draft: Draft,
+  record: JsonRecord,
+  names: readonly string[],
+): number | null {
+  return hasField(record, names) ? readField(draft, record, names) : null;
+}
+
+/** The served tier: `default` is the standard one, `auto` is a wish and not a tier. */
+export function readTier(value: unknown): string | null {
+  const tier = asText(value)?.toLowerCase().replace(/^service_tier_/, "") ?? null;
+  if (tier === "auto" || tier === "unspecified") return null;
+  return tier === "default" || tier === "on_demand" ? "standard" : tier;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 24));
+  return typeof value === "object" ? "an object" : String(value);
+}
+
+/** Adds to a class. */
+export function addClass(draft: Draft, name: string, amount: number): void {
+  if (amount > 0) draft.classes[name] = (draft.classes[name] ?? 0) + amount;
+}
+
+/** What is left of a total once its parts are taken out; never below zero. */
+export function restOf(draft: Draft, total: number, parts: number, what: string): number {
+  if (parts <= total) return total - parts;
+  draft.anomalies.push(`negative_rest: ${what}: parts ${parts} exceed ${total}, rest taken as 0`);
+  return 0;
+}
+
+/** A JSON number as a plain decimal without an exponent; undefined unless it can be money. */
+export function toDecimal(value: unknown): string | undefined {
+  const text = typeof value === "number" || typeof value === "string" ? String(value) : "";
+  const match = /^(\d+)(?:\.(\d+))?(?:e([+-]?\d{1,3}))?$/i.exec(text);
+  if (match === null) return undefined;
+  return movePoint(match[1] + (match[2] ?? ""), (match[2]?.length ?? 0) - Number(match[3] ?? 0));
+}
+
+/** Digits with the decimal point set before the last `places` of them. */
+export function movePoint(digits: string, places: number): string {
+  const padded = places < 0 ? digits + "0".repeat(-places) : digits.padStart(places + 1, "0");
+  const point = padded.length - Math.max(places, 0);
+  const whole = padded.slice(0, point).replace(/^0+(?=\d)/, "");
+  const fraction = padded.slice(point).replace(/0+$/, "");
+  return fraction === "" ? whole : `${whole}.${fraction}`;
+}
