@@ -1,0 +1,50 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests that need something running: each folder is a project of its own. */
+const folders = { stack: "tests/stack/**", e2e: "tests/e2e/**", races: "tests/races/**" };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["packages/*/test/**/*.test.{ts,tsx}", "tests/**/*.test.ts"],
+          exclude: Object.values(folders),
+        },
+      },
+      {
+        // One server for the run, a database of its own for each file.
+        test: {
+          name: "races",
+          include: [`${folders.races}/*.test.ts`],
+          globalSetup: "tests/support/database.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        // Starts and stops stacks itself.
+        test: {
+          name: "stack",
+          include: [`${folders.stack}/*.test.ts`],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        // Speaks HTTP to one running stack.
+        test: {
+          name: "e2e",
+          include: [`${folders.e2e}/*.test.ts`],
+          globalSetup: "tests/support/stack.ts",
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
