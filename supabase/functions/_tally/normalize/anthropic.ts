@@ -60,5 +60,5 @@ function readTier(usage: JsonRecord): string | null {
   const tier = standard && usage["speed"] === "fast" ? "fast" : stated;
   const region = asText(usage["inference_geo"]);
   if (region === null || region === "global" || region === "not_available") return tier;
-  return `${tier ?? "standard"}:${region}`;
+  return `${tier ?? "standard"}_${region}`;
 }

@@ -117,6 +117,7 @@ function countSearches(draft: Draft, usage: JsonRecord, owner: JsonRecord): numb
   for (const entry of asArray(usage["grounding_tool_count"]).filter(isRecord)) {
     const count = readField(draft, entry, ["count"]);
     if (entry["type"] === "google_search") searches += count;
+    else if (entry["type"] === "google_maps") addClass(draft, "maps_search", count);
     else if (count > 0) draft.anomalies.push(`unmetered_tool: ${String(entry["type"])} ${count}`);
   }
   for (const candidate of asArray(owner["candidates"])) {

@@ -51,7 +51,7 @@ export function readOpenAi(
   } else if (hasField(usage, ["total_tokens"])) {
     addClass(draft, "input", readField(draft, usage, ["total_tokens"]));
   }
-  readTools(draft, usage, owner, api, provider);
+  readTools(draft, usage, owner, api);
 }
 
 function readTokens(draft: Draft, usage: JsonRecord, api: UsageApi, provider: string): void {
@@ -138,43 +138,45 @@ function readCost(usage: JsonRecord): string | undefined {
   return toDecimal(isRecord(cost) ? cost["total_cost"] : cost);
 }
 
-/** Searches that the provider ran and bills one by one. */
+/** Class of each counter of tools that ran on the provider's side; null: only its tokens are billed. */
+const TOOL_COUNTERS: { readonly [counter: string]: string | null } = {
+  web_search_calls: "web_search",
+  x_search_calls: "x_search",
+  code_interpreter_calls: "code_execution",
+  file_search_calls: "collections_search",
+  document_search_calls: "attachment_search",
+  mcp_calls: null,
+  web_search_requests: "web_search", // OpenRouter
+};
+
+/** What the provider's own tools did and bills one by one. */
 function readTools(
   draft: Draft,
   usage: JsonRecord,
   owner: JsonRecord,
   api: UsageApi,
-  provider: string,
 ): void {
-  const details = asRecord(firstField(usage, [
-    "server_side_tool_usage_details", // xAI
-    "server_tool_use", // OpenRouter
-    "server_tool_use_details",
-  ]));
-  if (Object.keys(details).length > 0) {
-    for (const name of ["web_search_calls", "x_search_calls", "web_search_requests"]) {
-      addClass(draft, "web_search", readField(draft, details, [name]));
-    }
-    for (const name of ["code_interpreter_calls", "file_search_calls", "document_search_calls"]) {
-      const calls = readField(draft, details, [name]);
-      if (calls > 0) draft.anomalies.push(`unmetered_tool: ${name} ${calls}`);
+  const details = firstField(usage, ["server_side_tool_usage_details", "server_tool_use"]);
+  if (isRecord(details)) {
+    for (const [counter, value] of Object.entries(details)) {
+      const calls = readCount(draft, value, counter);
+      const name = TOOL_COUNTERS[counter];
+      if (name) addClass(draft, name, calls);
+      else if (calls > 0 && name === undefined) {
+        draft.anomalies.push(`unmetered_tool: ${counter.slice(0, 40)} ${calls}`);
+      }
     }
     return;
   }
-  let fileSearches = 0;
   for (const item of asArray(owner["output"])) {
     const { type, action } = asRecord(item);
     // Only searching is charged; opening a page and looking inside it are not.
-    const kind = asRecord(action)["type"];
-    if (type === "web_search_call" && (kind === undefined || kind === "search")) {
-      addClass(draft, "web_search", 1);
-    }
-    if (type === "file_search_call") fileSearches += 1;
+    const step = asRecord(action)["type"] ?? "search";
+    if (type === "web_search_call" && step === "search") addClass(draft, "web_search", 1);
+    if (type === "file_search_call") addClass(draft, "file_search", 1);
   }
-  if (fileSearches > 0) draft.anomalies.push(`unmetered_tool: file_search_call ${fileSearches}`);
-  const model = asText(owner["model"]) ?? "";
   // These chat models search before every answer and bill it; their usage does not say so.
-  if (api === "chat" && provider !== "xai" && /-search-(preview|api)\b/.test(model)) {
+  if (api === "chat" && /-search-(preview|api)\b/.test(asText(owner["model"]) ?? "")) {
     addClass(draft, "web_search", 1);
   }
 }

@@ -16,9 +16,9 @@ export function readUnits(
   const images = [...asArray(owner["data"]), ...asArray(owner["generatedImages"])].filter(isImage);
   const seconds = usage["seconds"] ?? owner["duration"] ?? request.seconds;
   if (images.length > 0) {
-    setUnits(draft, images.length, "image");
+    setUnits(draft, images.length, imageClass(request));
   } else if (api === "images" && request.n !== undefined) {
-    setUnits(draft, request.n, "image");
+    setUnits(draft, request.n, imageClass(request));
   } else if (api === "speech" && (request.characters ?? request.input) !== undefined) {
     setUnits(draft, request.characters ?? [...(request.input ?? "")].length, "character");
   } else if (seconds !== undefined && (api === "transcription" || "text" in owner)) {
@@ -31,6 +31,13 @@ export function readUnits(
 function setUnits(draft: Draft, amount: unknown, type: string): void {
   draft.units = readQuantity(draft, amount, type);
   draft.unit_type = type;
+}
+
+/** The class of an image of stated size or quality, the other at the API's default. */
+function imageClass({ size, quality }: UsageRequest): string {
+  const isStated = size !== undefined || quality !== undefined;
+  const name = `image_${quality ?? "standard"}_${size ?? "1024x1024"}`.toLowerCase();
+  return isStated && /^[a-z0-9_]{1,40}$/.test(name) && !name.includes("auto") ? name : "image";
 }
 
 function isImage(entry: unknown): boolean {

@@ -23,6 +23,9 @@ export interface UsageRequest {
   model?: string;
   /** Number of images asked for; the number that came back wins. */
   n?: number;
+  /** Size and quality of the images asked for: they make the class `image_hd_1024x1792`. */
+  size?: string;
+  quality?: string;
   /** The text sent to a speech model: its characters are the units. */
   input?: string;
   /** Characters billed, when the provider states them in a header; wins over `input`. */
@@ -44,7 +47,7 @@ export interface NormalizedUsage {
   model: string | null;
   /**
    * The tier that served the call: `standard`, `batch`, `flex`, `priority`, `fast`, …; null where
-   * the response does not say. A surcharged inference region is a suffix: `standard:us`.
+   * the response does not say. A surcharged inference region is a suffix: `standard_us`.
    */
   service_tier: string | null;
   /**
@@ -58,7 +61,7 @@ export interface NormalizedUsage {
   output_tokens: number;
   /** Quantity of a call that is not billed by tokens; never repeated in `classes`. */
   units?: number;
-  /** Class of `units`: `image`, `second`, `character` or `query`. */
+  /** Class of `units`: `second`, `character`, `image`, or `image_<quality>_<size>`. */
   unit_type?: string;
   /**
    * What was odd about the numbers, as `code: what was seen`. Codes: `invalid_count`,
