@@ -1,4 +1,4 @@
-import { compareCards, compareText, type PriceBook, type RateCard } from "./book.ts";
+import { compareCards, compareText, type PriceBook } from "./book.ts";
 
 const OPEN = "select tally.load_price_book($book$";
 const CLOSE = "$book$::jsonb);";
@@ -8,60 +8,39 @@ function section(name: string, rows: readonly object[]): string {
   return `  "${name}": [\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n  ]`;
 }
 
-function call(parts: Record<string, readonly object[]>): string {
-  const body = Object.entries(parts)
-    .filter(([, rows]) => rows.length > 0)
-    .map(([name, rows]) => section(name, rows))
-    .join(",\n");
-  if (body.includes("$book$")) throw new RangeError("A card contains the quote of the migration.");
-  return `${OPEN}{\n${body}\n}${CLOSE}\n`;
-}
-
 /**
- * Writes the migration that loads a book: one call per provider, one card per line, everything
- * sorted, so that the same book always gives the same bytes. Rules keep their order: it is their
- * precedence.
+ * Writes the migration that loads a book: one card per line, everything sorted, so that the same
+ * book always gives the same bytes. Rules keep their order: it is their precedence. It is one call,
+ * because the database derives its unit prices again after every change of the classes.
  */
 export function renderMigration(book: PriceBook): string {
-  const providers = [
-    ...new Set([...book.cards, ...book.aliases, ...book.rules].map((row) => row.provider)),
-  ].sort(compareText);
-  const ofProvider = <T extends { provider: string }>(rows: readonly T[], provider: string) =>
-    rows.filter((row) => row.provider === provider);
-  return [
-    "-- The price book, written by `tallybase prices sync`: rate cards with their sources, the ids that\n" +
-      "-- name a priced model, and the classes of use they need. Change prices/*.json and run it again.\n",
-    call({ classes: book.classes, fallbacks: book.fallbacks }),
-    ...providers.map((provider) =>
-      call({
-        cards: ofProvider(book.cards, provider).toSorted(compareCards),
-        aliases: ofProvider(book.aliases, provider).toSorted((a, b) =>
-          compareText(a.alias, b.alias),
-        ),
-        rules: ofProvider(book.rules, provider),
-      }),
+  const byProvider = (a: { provider: string }, b: { provider: string }) =>
+    compareText(a.provider, b.provider);
+  const body = [
+    section("classes", book.classes),
+    section("fallbacks", book.fallbacks),
+    section("cards", book.cards.toSorted(compareCards)),
+    section(
+      "aliases",
+      book.aliases.toSorted((a, b) => byProvider(a, b) || compareText(a.alias, b.alias)),
     ),
+    section("rules", book.rules.toSorted(byProvider)),
+  ].join(",\n");
+  if (body.includes("$book$")) throw new RangeError("A card contains the quote of the migration.");
+  return [
+    "-- The price book, written by `tallybase prices sync`: rate cards with their sources, the ids that",
+    "-- name a priced model, and the classes of use they need. Change prices/*.json and run it again.",
+    "",
+    `${OPEN}{\n${body}\n}${CLOSE}`,
+    "",
   ].join("\n");
 }
 
-/** Reads back what {@link renderMigration} wrote; an empty text is an empty book. */
+/** Reads back what {@link renderMigration} wrote; a text without a book is an empty one. */
 export function parseMigration(sql: string): PriceBook {
-  const book: { [K in keyof PriceBook]: PriceBook[K][number][] } = {
-    classes: [],
-    fallbacks: [],
-    cards: [] as RateCard[],
-    aliases: [],
-    rules: [],
-  };
-  for (const piece of sql.split(OPEN).slice(1)) {
-    const end = piece.indexOf(CLOSE);
-    if (end < 0) throw new SyntaxError("The price book migration is cut off.");
-    const part = JSON.parse(piece.slice(0, end)) as Partial<PriceBook>;
-    book.classes.push(...(part.classes ?? []));
-    book.fallbacks.push(...(part.fallbacks ?? []));
-    book.cards.push(...(part.cards ?? []));
-    book.aliases.push(...(part.aliases ?? []));
-    book.rules.push(...(part.rules ?? []));
-  }
-  return book;
+  const start = sql.indexOf(OPEN);
+  if (start < 0) return { classes: [], fallbacks: [], cards: [], aliases: [], rules: [] };
+  const end = sql.indexOf(CLOSE, start);
+  if (end < 0) throw new SyntaxError("The price book migration is cut off.");
+  return JSON.parse(sql.slice(start + OPEN.length, end)) as PriceBook;
 }
