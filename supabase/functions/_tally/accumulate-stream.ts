@@ -59,7 +59,8 @@ export function createStreamAccumulator(
   const vendor = provider.toLowerCase();
   const count = { chars: 0, bytes: 0 };
   const emit = (text: unknown) => countText(count, text);
-  let reader: StreamReader | null = options.api ? createReader(options.api) : null;
+  let reader = createReader(options.api ?? "responses");
+  let isDecided = options.api !== undefined;
 
   function createReader(api: UsageApi): StreamReader {
     const forced = { ...options, api };
@@ -76,8 +77,13 @@ export function createStreamAccumulator(
   }
 
   function push(event: unknown): void {
+    if (Array.isArray(event)) return event.forEach(push); // Gemini's stream that is not SSE
     if (!isRecord(event)) return;
-    reader ??= createReader(detectStream(event));
+    const api = isDecided ? null : detectStream(event);
+    if (api !== null) {
+      reader = createReader(api);
+      isDecided = true;
+    }
     reader.push(event);
   }
 
@@ -91,8 +97,7 @@ export function createStreamAccumulator(
     pushBytes: parser.push,
     finish({ aborted = false } = {}) {
       parser.end();
-      const end = reader?.finish() ??
-        { usage: null, isTerminal: false, isFinal: false, model: null };
+      const end = reader.finish();
       // A clean end without a closing mark is believed once the provider reported a usage
       // that can be the last one; a cut is not.
       const complete = end.isTerminal || (!aborted && end.isFinal);
@@ -108,15 +113,14 @@ export function createStreamAccumulator(
   };
 }
 
-/** The wire format that an event belongs to. */
-function detectStream(event: JsonRecord): UsageApi {
+/** The wire format that an event belongs to; null where it decides nothing. */
+function detectStream(event: JsonRecord): UsageApi | null {
   const type = String(event["type"] ?? "");
   if (Array.isArray(event["choices"]) || event["x_groq"] !== undefined) return "chat";
   if (event["candidates"] !== undefined || event["usageMetadata"] !== undefined) {
     return "generate_content";
   }
-  if (/^(message_|content_block_|ping$|error$)/.test(type)) return "messages";
-  return "responses";
+  return /^(message_|content_block_)/.test(type) ? "messages" : null;
 }
 
 function parseJson(data: string): unknown {

@@ -1,20 +1,28 @@
-import { advisorIterations, readAnthropic } from "./normalize/anthropic.ts";
+import { readAnthropic } from "./normalize/anthropic.ts";
 import { readAiSdk } from "./normalize/ai-sdk.ts";
 import { readConverse } from "./normalize/bedrock.ts";
 import { readCohere } from "./normalize/cohere.ts";
-import { detectApi, type LocatedUsage, locateUsage } from "./normalize/detect-api.ts";
+import { type LocatedUsage, locateUsage } from "./normalize/detect-api.ts";
 import { readGemini, readGeminiEmbeddings } from "./normalize/gemini.ts";
 import { readOpenAi } from "./normalize/openai.ts";
 import {
+  addClass,
+  asArray,
   asRecord,
   asText,
+  createDraft,
   type Draft,
   isRecord,
   type JsonRecord,
   readField,
 } from "./normalize/read-values.ts";
 import { readUnits } from "./normalize/read-units.ts";
-import type { NormalizedUsage, NormalizeOptions, UsageApi } from "./normalize/types.ts";
+import type {
+  NormalizedUsage,
+  NormalizeOptions,
+  UsageApi,
+  UsageRequest,
+} from "./normalize/types.ts";
 
 export type {
   NormalizedUsage,
@@ -60,31 +68,27 @@ export function normalizeUsage(
 ): NormalizedUsage | null {
   const vendor = provider.toLowerCase();
   const located = locateUsage(vendor, response, options.api);
-  if (located === null) return normalizeUnits(response, options);
+  if (located === null) return normalizeUnits(asRecord(response), options);
   const { usage, owner, api } = located;
-  const raw = rawUsage(vendor, usage, owner, api);
-  if (raw !== null) {
-    return { ...raw, model: statedModel(owner) ?? raw.model, raw: usage };
-  }
-  const draft: Draft = { classes: {}, anomalies: [] };
-  readUsage(draft, vendor, located);
+  const model = statedModel(owner) ?? statedModel(asRecord(response));
+  const raw = api === "ai_sdk" ? normalizeRaw(vendor, usage, owner) : null;
+  if (raw !== null) return { ...raw, model: model ?? raw.model, raw: usage };
+  const draft = createDraft();
+  readUsage(draft, vendor, located, options.request);
   if (isUnexpected(vendor, api)) {
-    draft.anomalies.push(`unexpected_shape: ${api} usage from ${vendor}`);
+    draft.anomalies.push(`unexpected_shape: ${api} usage from ${vendor.slice(0, 40)}`);
   }
-  const record = finish(draft, statedModel(owner) ?? statedModel(response), usage);
-  if (asRecord(response)["custom_id"] !== undefined) record.service_tier = "batch";
-  if (api === "messages") {
-    const advisors = advisorIterations(usage).map((entry) => {
-      const other: Draft = { classes: {}, anomalies: [] };
-      readAnthropic(other, { ...entry, service_tier: usage["service_tier"] });
-      return finish(other, statedModel(entry), entry);
-    });
-    if (advisors.length > 0) record.additional_usage = advisors;
-  }
-  return record;
+  const isBatchLine = asRecord(response)["custom_id"] !== undefined;
+  if (isBatchLine && !draft.tier?.startsWith("batch")) draft.tier = "batch";
+  return finish(draft, model, usage);
 }
 
-function readUsage(draft: Draft, provider: string, { usage, owner, api }: LocatedUsage): void {
+function readUsage(
+  draft: Draft,
+  provider: string,
+  { usage, owner, api }: LocatedUsage,
+  request: UsageRequest = {},
+): void {
   switch (api) {
     case "messages":
       return readAnthropic(draft, usage);
@@ -92,83 +96,79 @@ function readUsage(draft: Draft, provider: string, { usage, owner, api }: Locate
     case "interactions":
       return readGemini(draft, usage, owner);
     case "count_tokens":
-      draft.classes["input"] = readField(draft, usage, ["totalTokens", "input_tokens"]);
-      return;
+      return addClass(draft, "input", readField(draft, usage, ["totalTokens", "input_tokens"]));
     case "converse":
       return readConverse(draft, usage, owner);
     case "cohere":
       return readCohere(draft, usage);
     case "ai_sdk":
-      return readAiSdk(draft, usage, provider);
+      return readAiSdk(draft, usage, owner, provider);
     case "transcription":
-      if (usage["type"] === "duration") return readUnits(draft, usage, owner, {}, api);
+      if (usage["type"] === "duration") return readUnits(draft, usage, owner, request, api);
       return readOpenAi(draft, usage, owner, api, provider);
     default:
       return readOpenAi(draft, usage, owner, api, provider);
   }
 }
 
-/** The provider's own usage object that the AI SDK passes along knows more than its summary. */
-function rawUsage(
+/**
+ * The provider's own usage object, which the AI SDK passes along and which knows more than its
+ * summary (one-hour cache writes, modalities, tool use). Null where it is missing or says less.
+ */
+function normalizeRaw(
   provider: string,
   usage: JsonRecord,
   owner: JsonRecord,
-  api: UsageApi,
 ): NormalizedUsage | null {
-  if (api !== "ai_sdk") return null;
   const metadata = asRecord(asRecord(owner["providerMetadata"])["anthropic"]);
-  for (const raw of [usage["raw"], metadata["usage"]]) {
-    if (!isRecord(raw) || detectApi(provider, raw, {}) === null) continue;
-    const record = normalizeUsage(provider, raw);
-    const summary: Draft = { classes: {}, anomalies: [] };
-    readAiSdk(summary, usage, provider);
-    const { input_tokens, output_tokens } = finish(summary, null, usage);
-    if (
-      record !== null && record.input_tokens >= input_tokens &&
-      record.output_tokens >= output_tokens
-    ) {
-      return record;
-    }
-  }
-  return null;
+  const raw = isRecord(usage["raw"]) ? usage["raw"] : metadata["usage"];
+  if (!isRecord(raw)) return null;
+  const draft = createDraft();
+  readAiSdk(draft, usage, owner, provider);
+  const summary = finish(draft, null, usage);
+  const record = normalizeUsage(provider, raw);
+  const isWhole = record !== null && record.input_tokens >= summary.input_tokens &&
+    record.output_tokens >= summary.output_tokens;
+  return isWhole ? record : null;
 }
 
-function normalizeUnits(response: unknown, options: NormalizeOptions): NormalizedUsage | null {
-  const draft: Draft = { classes: {}, anomalies: [] };
-  const owner = asRecord(response);
+function normalizeUnits(owner: JsonRecord, options: NormalizeOptions): NormalizedUsage | null {
+  const draft = createDraft();
   if (!readGeminiEmbeddings(draft, owner)) {
     readUnits(draft, asRecord(owner["usage"]), owner, options.request ?? {}, options.api);
+    if (draft.units === undefined) return null;
   }
-  const isEmpty = draft.units === undefined && Object.keys(draft.classes).length === 0;
-  return isEmpty ? null : finish(draft, statedModel(owner), owner["usage"] ?? null);
+  return finish(draft, statedModel(owner), owner["usage"] ?? null);
 }
 
 function finish(draft: Draft, model: string | null, raw: unknown): NormalizedUsage {
-  const record: NormalizedUsage = {
+  const { classes, anomalies, tier, cost, units, unit_type, others } = draft;
+  let input = 0;
+  let output = 0;
+  for (const [name, amount] of Object.entries(classes)) {
+    if (/^(input|cache)/.test(name)) input += amount;
+    else if (/^(output|reasoning)/.test(name)) output += amount;
+  }
+  return {
     model,
-    service_tier: draft.tier ?? null,
-    classes: draft.classes,
-    input_tokens: 0,
-    output_tokens: 0,
-    anomalies: draft.anomalies,
+    service_tier: tier ?? null,
+    classes,
+    input_tokens: input,
+    output_tokens: output,
+    ...(units !== undefined && unit_type !== undefined && { units, unit_type }),
+    anomalies,
+    ...(cost !== undefined && { provider_cost_usd: cost }),
+    ...(others.length > 0 && {
+      additional_usage: others.map((other) => finish(other.draft, other.model, other.raw)),
+    }),
     raw,
   };
-  for (const [name, amount] of Object.entries(draft.classes)) {
-    if (/^(input|cache)/.test(name)) record.input_tokens += amount;
-    else if (/^(output|reasoning)/.test(name)) record.output_tokens += amount;
-  }
-  if (draft.units !== undefined && draft.unit_type !== undefined) {
-    record.units = draft.units;
-    record.unit_type = draft.unit_type;
-  }
-  if (draft.cost !== undefined) record.provider_cost_usd = draft.cost;
-  return record;
 }
 
-function statedModel(owner: unknown): string | null {
-  const record = asRecord(owner);
-  return asText(record["model"]) ?? asText(record["modelVersion"]) ?? asText(record["modelId"]) ??
-    asText(asRecord(record["response"])["modelId"]);
+function statedModel(owner: JsonRecord): string | null {
+  const response = owner["response"] ?? asArray(owner["responses"])[0]; // AI SDK
+  return asText(owner["model"]) ?? asText(owner["modelVersion"]) ?? asText(owner["modelId"]) ??
+    asText(asRecord(response)["modelId"]);
 }
 
 const FOREIGN_SHAPES: { readonly [provider: string]: readonly UsageApi[] } = {
@@ -179,5 +179,5 @@ const FOREIGN_SHAPES: { readonly [provider: string]: readonly UsageApi[] } = {
 };
 
 function isUnexpected(provider: string, api: UsageApi): boolean {
-  return FOREIGN_SHAPES[provider]?.includes(api) ?? false;
+  return FOREIGN_SHAPES[provider.split(/[.:]/, 1)[0] ?? ""]?.includes(api) ?? false;
 }

@@ -15,8 +15,9 @@ export function createChatStream(
   let usage: JsonRecord | null = null;
   let model: string | null = null;
   let tier: unknown = null;
-  let isClosed = false;
+  let isUsageAlone = false;
   const open = new Set<unknown>();
+  const closed = new Set<unknown>();
 
   return {
     push(chunk) {
@@ -26,22 +27,21 @@ export function createChatStream(
       for (const choice of choices) {
         emitDelta(choice, emit);
         const index = choice["index"] ?? 0;
-        if (choice["finish_reason"] == null) open.add(index);
-        else {
-          open.delete(index);
-          isClosed = open.size === 0;
-        }
+        if (asText(choice["finish_reason"]) === null) open.add(index);
+        else closed.add(index);
       }
       const stated = chunk["usage"] ?? asRecord(chunk["x_groq"])["usage"];
       if (isRecord(stated)) {
         usage = stated;
-        if (choices.length === 0) isClosed = true;
+        isUsageAlone = choices.length === 0;
       }
     },
     finish() {
       const response = { model, service_tier: tier, usage };
       const record = usage === null ? null : normalizeUsage(provider, response, options);
-      return { usage: record, isTerminal: isClosed, isFinal: record !== null, model };
+      const isClosed = closed.size > 0 && [...open].every((index) => closed.has(index));
+      const isTerminal = isClosed || isUsageAlone;
+      return { usage: record, isTerminal, isFinal: record !== null, model };
     },
   };
 }

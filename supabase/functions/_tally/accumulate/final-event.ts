@@ -31,13 +31,15 @@ export function createFinalEventStream(
       model = statedModel(event) ?? model;
       emitDelta(type, event, emit);
       // Read at once, so that the response with its text is not kept.
-      const isClosing = CLOSING.test(type) || isRecord(event["metadata"]);
+      const isClosing = CLOSING.test(type) || (type === "" && isRecord(event["metadata"]));
       if (isClosing) usage = normalizeUsage(provider, event, options) ?? usage;
+      const partial = asRecord(event["metadata"])["total_usage"]; // Interactions
+      if (!isTerminal && isRecord(partial)) usage = normalizeUsage(provider, partial) ?? usage;
       isTerminal ||= isClosing;
     },
     finish() {
       const record = usage === null ? null : { ...usage, model: usage.model ?? model };
-      return { usage: record, isTerminal, isFinal: record !== null, model };
+      return { usage: record, isTerminal, isFinal: isTerminal, model };
     },
   };
 }
@@ -45,7 +47,8 @@ export function createFinalEventStream(
 function statedModel(event: JsonRecord): string | null {
   const { response, interaction, model } = event;
   const carrier = isRecord(response) ? response : asRecord(interaction);
-  return asText(carrier["model"]) ?? asText(carrier["modelId"]) ?? asText(model);
+  return asText(carrier["model"]) ?? asText(carrier["modelId"]) ?? asText(model) ??
+    asText(event["modelId"]);
 }
 
 /** Text deltas; audio and images come as base64, which is no measure of tokens. */

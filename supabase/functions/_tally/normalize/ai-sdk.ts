@@ -1,4 +1,5 @@
 import {
+  addClass,
   asRecord,
   type Draft,
   hasField,
@@ -16,10 +17,18 @@ const NO_MEDIA = { audio: 0, image: 0, video: 0 };
  * nests them. Version 5 passes the provider's own meaning on: Anthropic's input excludes cached
  * tokens, and the total tells whether reasoning is beside the output.
  */
-export function readAiSdk(draft: Draft, usage: JsonRecord, provider: string): void {
+export function readAiSdk(
+  draft: Draft,
+  usage: JsonRecord,
+  owner: JsonRecord,
+  provider: string,
+): void {
   if (hasField(usage, ["tokens"])) {
-    draft.classes["input"] = readField(draft, usage, ["tokens"]);
-    return;
+    return addClass(draft, "input", readField(draft, usage, ["tokens"])); // embeddings
+  }
+  if (Array.isArray(owner["images"])) {
+    addClass(draft, "input", readField(draft, usage, ["inputTokens"]));
+    return addClass(draft, "output_image", readField(draft, usage, ["outputTokens"]));
   }
   const input = usage["inputTokens"];
   const output = usage["outputTokens"];

@@ -3,6 +3,7 @@ import {
   asArray,
   asRecord,
   asText,
+  createDraft,
   type Draft,
   isRecord,
   type JsonRecord,
@@ -12,23 +13,22 @@ import { splitOutput } from "./split-tokens.ts";
 
 /**
  * Anthropic Messages: the input count excludes both cache classes, thinking lies inside the output.
- * Compaction iterations are in no top-level count and are added.
+ * Compaction iterations are in no top-level count and are added; neither are the advisor's, which
+ * are another model's.
  */
 export function readAnthropic(draft: Draft, usage: JsonRecord): void {
   readTokens(draft, usage);
-  for (const entry of asArray(usage["iterations"])) {
-    if (isRecord(entry) && entry["type"] === "compaction") readTokens(draft, entry);
+  draft.tier = readTier(usage);
+  for (const entry of asArray(usage["iterations"]).filter(isRecord)) {
+    if (entry["type"] === "compaction") readTokens(draft, entry);
+    if (entry["type"] !== "advisor_message") continue;
+    const other = createDraft();
+    readTokens(other, entry);
+    other.tier = readTier({ ...usage, speed: null });
+    draft.others.push({ model: asText(entry["model"]), draft: other, raw: entry });
   }
   const tools = asRecord(usage["server_tool_use"]);
   addClass(draft, "web_search", readField(draft, tools, ["web_search_requests"]));
-  draft.tier = readTier(usage);
-}
-
-/** Iterations of the advisor: another model's tokens, in no other count of the response. */
-export function advisorIterations(usage: JsonRecord): readonly JsonRecord[] {
-  return asArray(usage["iterations"]).filter(isRecord).filter((entry) =>
-    entry["type"] === "advisor_message"
-  );
 }
 
 function readTokens(draft: Draft, usage: JsonRecord): void {

@@ -100,8 +100,9 @@ const ANTHROPIC_FIELDS = [
 
 function detectSnake(provider: string, usage: JsonRecord, owner: JsonRecord): UsageApi {
   const inputDetails = asRecord(usage["input_tokens_details"]);
+  const outputDetails = asRecord(usage["output_tokens_details"]);
   if (owner["type"] === "message" || hasSnake(usage, ANTHROPIC_FIELDS)) return "messages";
-  if (hasSnake(asRecord(usage["output_tokens_details"]), ["thinking_tokens"])) return "messages";
+  if (hasSnake(outputDetails, ["thinking_tokens"])) return "messages";
   if (hasSnake(usage, ["input_token_details", "output_token_details"])) {
     return usage["type"] === "tokens" ? "transcription" : "realtime";
   }

@@ -3,11 +3,13 @@ import {
   asArray,
   asRecord,
   asText,
+  createDraft,
   type Draft,
   field,
   firstField,
   hasField,
   isRecord,
+  isXai,
   type JsonRecord,
   movePoint,
   readCount,
@@ -100,7 +102,7 @@ function readTokens(draft: Draft, usage: JsonRecord, api: UsageApi, provider: st
     "cache_write_tokens",
   );
   // xAI sometimes states a cached count above the prompt: then it is counted beside it.
-  const cachedBeside = provider === "xai" && cached > input ? cached : 0;
+  const cachedBeside = isXai(provider) && cached > input ? cached : 0;
   splitPrompt(draft, {
     total: input + cachedBeside,
     media,
@@ -117,7 +119,7 @@ function readTokens(draft: Draft, usage: JsonRecord, api: UsageApi, provider: st
   const allOutput = outputWithReasoning(
     draft,
     { input, inputBeside: cachedBeside, output, reasoning, total },
-    provider === "xai" && api === "chat",
+    isXai(provider) && api === "chat",
   );
   splitOutput(draft, allOutput, reasoning, outputMedia);
 }
@@ -168,15 +170,37 @@ function readTools(
     }
     return;
   }
+  const toolUsage = asRecord(owner["tool_usage"]);
+  readImageTool(draft, asRecord(toolUsage["image_gen"]), owner);
+  let searches = 0;
   for (const item of asArray(owner["output"])) {
     const { type, action } = asRecord(item);
     // Only searching is charged; opening a page and looking inside it are not.
     const step = asRecord(action)["type"] ?? "search";
-    if (type === "web_search_call" && step === "search") addClass(draft, "web_search", 1);
+    if (type === "web_search_call" && step === "search") searches += 1;
     if (type === "file_search_call") addClass(draft, "file_search", 1);
+    if (type === "code_interpreter_call") {
+      draft.anomalies.push("unmetered_tool: code_interpreter_call, billed by container");
+    }
+    if (type === "image_generation_call" && !isRecord(toolUsage["image_gen"])) {
+      draft.anomalies.push("unmetered_tool: image_generation_call without tool_usage");
+    }
   }
+  const stated = asRecord(toolUsage["web_search"])["num_requests"];
+  addClass(draft, "web_search", readCount(draft, stated ?? searches, "num_requests"));
   // These chat models search before every answer and bill it; their usage does not say so.
   if (api === "chat" && /-search-(preview|api)\b/.test(asText(owner["model"]) ?? "")) {
     addClass(draft, "web_search", 1);
   }
+}
+
+/** Images made by a tool of the Responses API: another model's tokens, in no other count. */
+function readImageTool(draft: Draft, usage: JsonRecord, owner: JsonRecord): void {
+  const other = createDraft();
+  readTokens(other, usage, "images", "openai");
+  if (Object.keys(other.classes).length === 0) return;
+  const tool = asArray(owner["tools"]).map(asRecord).find((entry) =>
+    entry["type"] === "image_generation"
+  );
+  draft.others.push({ model: asText(tool?.["model"]), draft: other, raw: usage });
 }

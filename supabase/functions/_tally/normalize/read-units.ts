@@ -1,10 +1,19 @@
-import { asArray, asRecord, type Draft, type JsonRecord, readQuantity } from "./read-values.ts";
-import { movePoint, toDecimal } from "./read-values.ts";
+import {
+  asArray,
+  asRecord,
+  asText,
+  type Draft,
+  isRecord,
+  type JsonRecord,
+  movePoint,
+  readQuantity,
+  toDecimal,
+} from "./read-values.ts";
 import type { UsageApi, UsageRequest } from "./types.ts";
 
 /**
- * Units of answers that state no tokens: images by how many came back, audio by its seconds, speech
- * by its characters. Leaves the draft without units where nothing can be counted.
+ * Units of answers that state no tokens: images by how many came back, audio and video by their
+ * seconds, speech by its characters. Leaves the draft without units where nothing can be counted.
  */
 export function readUnits(
   draft: Draft,
@@ -13,22 +22,39 @@ export function readUnits(
   request: UsageRequest,
   api: UsageApi | undefined,
 ): void {
-  const images = [...asArray(owner["data"]), ...asArray(owner["generatedImages"])].filter(isImage);
-  const seconds = usage["seconds"] ?? owner["duration"] ?? request.seconds;
-  if (images.length > 0) {
+  const images = listImages(owner);
+  const seconds = usage["seconds"] ?? owner["duration"] ?? owner["durationInSeconds"] ??
+    request.seconds;
+  if (images !== null) {
     setUnits(draft, images.length, imageClass(request));
-  } else if (api === "images" && request.n !== undefined) {
+  } else if (owner["object"] === "video" || isRecord(owner["video"]) || api === "video") {
+    readVideo(draft, owner, request);
+  } else if (api === "images") {
     setUnits(draft, request.n, imageClass(request));
-  } else if (api === "speech" && (request.characters ?? request.input) !== undefined) {
-    setUnits(draft, request.characters ?? [...(request.input ?? "")].length, "character");
-  } else if (seconds !== undefined && (api === "transcription" || "text" in owner)) {
+  } else if (api === "speech") {
+    const characters = request.input === undefined ? undefined : [...request.input].length;
+    setUnits(draft, request.characters ?? characters, "character");
+  } else if (api === "transcription" || typeof owner["text"] === "string") {
     setUnits(draft, seconds, "second");
   }
   const ticks = toDecimal(usage["cost_in_usd_ticks"]);
   if (ticks !== undefined && /^\d+$/.test(ticks)) draft.cost = movePoint(ticks, 10);
 }
 
+/** Seconds of a finished video; one that failed or is still being made costs nothing. */
+function readVideo(draft: Draft, owner: JsonRecord, request: UsageRequest): void {
+  const status = asText(owner["status"]) ?? "completed";
+  if (status !== "completed" && status !== "done") return;
+  const seconds = owner["seconds"] ?? asRecord(owner["video"])["duration"] ?? request.seconds;
+  const lines = /^(?:(\d+)x)?(\d+)(?:p|$)/i.exec(asText(owner["size"]) ?? request.size ?? "");
+  const shorter = lines === null ? null : Math.min(Number(lines[1] ?? lines[2]), Number(lines[2]));
+  const type = shorter === null ? "second" : shorter >= 2160 ? "second_4k" : `second_${shorter}p`;
+  setUnits(draft, seconds, /4k/i.test(request.size ?? "") ? "second_4k" : type);
+  if (draft.units !== undefined) draft.units *= request.n ?? 1;
+}
+
 function setUnits(draft: Draft, amount: unknown, type: string): void {
+  if (amount === undefined || amount === null) return;
   draft.units = readQuantity(draft, amount, type);
   draft.unit_type = type;
 }
@@ -40,7 +66,13 @@ function imageClass({ size, quality }: UsageRequest): string {
   return isStated && /^[a-z0-9_]{1,40}$/.test(name) && !name.includes("auto") ? name : "image";
 }
 
-function isImage(entry: unknown): boolean {
-  const { url, b64_json, image } = asRecord(entry);
-  return url !== undefined || b64_json !== undefined || image !== undefined;
+/** The images of an answer of OpenAI, xAI (`data`), Imagen (`predictions`, `generatedImages`). */
+function listImages(owner: JsonRecord): readonly unknown[] | null {
+  const list = owner["data"] ?? owner["generatedImages"] ?? owner["predictions"];
+  if (!Array.isArray(list)) return null;
+  const images = asArray(list).filter((entry) => {
+    const { url, b64_json, image, bytesBase64Encoded } = asRecord(entry);
+    return (url ?? b64_json ?? image ?? bytesBase64Encoded) !== undefined;
+  });
+  return images.length === list.length && ("created" in owner || images.length > 0) ? images : null;
 }

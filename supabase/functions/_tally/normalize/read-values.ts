@@ -9,6 +9,17 @@ export interface Draft {
   unit_type?: string;
   tier?: string | null;
   cost?: string | undefined;
+  /** Usage of other models within the same response. */
+  others: { model: string | null; draft: Draft; raw: unknown }[];
+}
+
+export function createDraft(): Draft {
+  return { classes: {}, anomalies: [], others: [] };
+}
+
+/** Whether a provider is xAI, whose OpenAI-shaped counts mean something else in places. */
+export function isXai(provider: string): boolean {
+  return /^(x-?ai|grok)\b/.test(provider);
 }
 
 /** Above this a count is a fault, not a use: sums of a few stay exact in a double. */

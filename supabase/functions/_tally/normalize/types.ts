@@ -9,6 +9,7 @@ export type UsageApi =
   | "images"
   | "transcription"
   | "speech"
+  | "video"
   | "realtime"
   | "messages"
   | "generate_content"
@@ -23,7 +24,10 @@ export interface UsageRequest {
   model?: string;
   /** Number of images asked for; the number that came back wins. */
   n?: number;
-  /** Size and quality of the images asked for: they make the class `image_hd_1024x1792`. */
+  /**
+   * Size and quality of the images asked for make the class `image_hd_1024x1792`; the size of a
+   * video (`1280x720`, `720p`) makes `second_720p`.
+   */
   size?: string;
   quality?: string;
   /** The text sent to a speech model: its characters are the units. */
@@ -61,7 +65,7 @@ export interface NormalizedUsage {
   output_tokens: number;
   /** Quantity of a call that is not billed by tokens; never repeated in `classes`. */
   units?: number;
-  /** Class of `units`: `second`, `character`, `image`, or `image_<quality>_<size>`. */
+  /** Class of `units`: `second`, `second_720p`, `character`, `image`, `image_<quality>_<size>`. */
   unit_type?: string;
   /**
    * What was odd about the numbers, as `code: what was seen`. Codes: `invalid_count`,
@@ -72,8 +76,9 @@ export interface NormalizedUsage {
   /** What the provider says it charged, USD, as an exact decimal. */
   provider_cost_usd?: string;
   /**
-   * Tokens that the same response spent on another model (Anthropic's advisor): each is to be
-   * recorded as an event of its own, they are not part of this record's classes.
+   * Tokens that the same response spent on another model (Anthropic's advisor, images made by a
+   * tool of OpenAI's Responses). They are not part of this record's classes: each is to be recorded
+   * as an event of its own.
    */
   additional_usage?: NormalizedUsage[];
   /** The provider's usage object as it came. */
