@@ -1,0 +1,66 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type { Sql } from "postgres";
+import { CliError } from "../cli-error.ts";
+import type { Project } from "../project/find-project.ts";
+
+/** What `supabase/migrations` holds. */
+export interface Migrations {
+  versions: string[];
+  /** Changes with any byte of any file. */
+  hash: string;
+}
+
+/** Lists the migrations of a project, as the official CLI names them: `<version>_<name>.sql`. */
+export function listMigrations(supabaseDir: string): Migrations {
+  const directory = join(supabaseDir, "migrations");
+  const files = existsSync(directory)
+    ? readdirSync(directory).filter((file) => /^\d+_.+\.sql$/.test(file)).sort()
+    : [];
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(file).update(readFileSync(join(directory, file)));
+  return { versions: files.map((file) => file.split("_")[0] as string), hash: hash.digest("hex") };
+}
+
+/** Whether the database has all of these migrations and, when asked, its seed: then nobody needs the slow CLI. */
+export async function isUpToDate(sql: Sql, versions: string[], withSeed: boolean): Promise<boolean> {
+  const applied = await sql`select version from supabase_migrations.schema_migrations`;
+  const known = new Set(applied.map((row) => row.version));
+  if (!versions.every((version) => known.has(version))) return false;
+  if (!withSeed) return true;
+  const seeds = await sql`select from supabase_migrations.seed_files`;
+  return seeds.length > 0;
+}
+
+/**
+ * Applies what is missing with the official CLI.
+ *
+ * @throws CliError with what the CLI said
+ */
+export async function pushMigrations(
+  project: Project,
+  dbUrl: string,
+  withSeed: boolean,
+): Promise<void> {
+  const cli = createRequire(import.meta.url).resolve("supabase/package.json");
+  const bin: string | Record<string, string> = JSON.parse(readFileSync(cli, "utf8")).bin;
+  const entry = join(dirname(cli), typeof bin === "string" ? bin : (bin.supabase as string));
+  const args = ["db", "push", "--yes", `--remote=${dbUrl}`, "--workdir", project.root];
+  const child = spawn(process.execPath, [entry, ...args, ...(withSeed ? ["--include-seed"] : [])], {
+    env: { ...process.env, DO_NOT_TRACK: "1", NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  child.stdout.on("data", (chunk) => (output += chunk));
+  child.stderr.on("data", (chunk) => (output += chunk));
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  if (code !== 0) {
+    throw new CliError(
+      `The migrations were not applied. The Supabase CLI said:\n${output.trim()}`,
+      "Mend the file it names and start again; `--reset` starts with an empty database.",
+    );
+  }
+}
