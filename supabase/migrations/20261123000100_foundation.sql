@@ -25,12 +25,17 @@ comment on function tally.fail(text, text, text, text) is
 revoke execute on function tally.fail(text, text, text, text) from public, anon, authenticated;
 grant execute on function tally.fail(text, text, text, text) to authenticated, service_role;
 
+-- The small functions of the hot path are plpgsql: it keeps their plans for the session, while a
+-- function in plain SQL that cannot be inlined is planned again by every statement that calls it.
+
 create function tally.acting_role()
 returns text
-language sql stable security invoker set search_path = ''
+language plpgsql stable security invoker set search_path = ''
 as $$
+begin
   -- Inside a definer function current_user is the owner; the role setting still names the caller.
-  select coalesce(nullif(pg_catalog.current_setting('role', true), 'none'), session_user)
+  return coalesce(nullif(pg_catalog.current_setting('role', true), 'none'), session_user);
+end;
 $$;
 comment on function tally.acting_role() is 'The database role on whose behalf the statement runs.';
 revoke execute on function tally.acting_role() from public, anon, authenticated;
@@ -38,14 +43,16 @@ grant execute on function tally.acting_role() to authenticated, service_role;
 
 create function tally.is_operator()
 returns boolean
-language sql stable security invoker set search_path = ''
+language plpgsql stable security invoker set search_path = ''
 as $$
-  select tally.acting_role() = 'service_role'
+begin
+  return tally.acting_role() = 'service_role'
     or pg_catalog.pg_has_role(
       tally.acting_role(),
-      (select nspowner from pg_catalog.pg_namespace where nspname = 'tally'),
+      (select n.nspowner from pg_catalog.pg_namespace as n where n.nspname = 'tally'),
       'usage'
-    )
+    );
+end;
 $$;
 comment on function tally.is_operator() is
   'True for the service role and for the owner of the schema: the ones who may write for any organization.';
@@ -69,10 +76,11 @@ grant execute on function tally.require_operator(text) to authenticated, service
 
 create function tally.uuid_v7(at timestamptz)
 returns uuid
-language sql volatile security invoker set search_path = ''
+language plpgsql volatile security invoker set search_path = ''
 as $$
+begin
   -- A random v4 whose first 48 bits become the time in milliseconds and whose version becomes 7.
-  select encode(
+  return encode(
     set_bit(
       set_bit(
         overlay(
@@ -85,7 +93,8 @@ as $$
       53, 1
     ),
     'hex'
-  )::uuid
+  )::uuid;
+end;
 $$;
 comment on function tally.uuid_v7(timestamptz) is 'A uuid of version 7 that holds the given time, to the millisecond.';
 revoke execute on function tally.uuid_v7(timestamptz) from public, anon, authenticated;
@@ -93,15 +102,28 @@ grant execute on function tally.uuid_v7(timestamptz) to authenticated, service_r
 
 create function tally.uuid_time(id uuid)
 returns timestamptz
-language sql immutable security invoker set search_path = ''
+language plpgsql immutable security invoker set search_path = ''
 as $$
-  select timestamptz 'epoch'
+begin
+  return timestamptz 'epoch'
     + ('x' || translate(left(uuid_time.id::text, 13), '-', ''))::bit(48)::bigint
-    * interval '1 millisecond'
+    * interval '1 millisecond';
+end;
 $$;
 comment on function tally.uuid_time(uuid) is 'The time inside a uuid of version 7, to the millisecond.';
 revoke execute on function tally.uuid_time(uuid) from public, anon, authenticated;
 grant execute on function tally.uuid_time(uuid) to authenticated, service_role;
+
+create function tally.uuid_floor(at timestamptz)
+returns uuid
+language sql immutable security invoker set search_path = ''
+as $$
+  select (rpad(
+    encode(substring(int8send(floor(extract(epoch from uuid_floor.at) * 1000)::bigint) from 3), 'hex'), 32, '0'))::uuid
+$$;
+comment on function tally.uuid_floor(timestamptz) is 'The least uuid of version 7 of a moment, for ranges over ids.';
+revoke execute on function tally.uuid_floor(timestamptz) from public, anon, authenticated;
+grant execute on function tally.uuid_floor(timestamptz) to service_role;
 
 create table tally.settings (
   only_row boolean primary key default true,

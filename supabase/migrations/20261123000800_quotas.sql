@@ -37,7 +37,7 @@ create table public.usage_quotas (
   constraint reserved_is_not_negative check (reserved >= 0),
   constraint total_never_resets check ((quota_type = 'total') = (reset_at is null)),
   constraint period_runs_forward check (reset_at > period_start),
-  constraint timezone_is_known check ((timestamptz 'epoch' at time zone timezone) is not null),
+  constraint timezone_is_known check (timezone is null or (timestamptz 'epoch' at time zone timezone) is not null),
   constraint enforcement_is_known check (enforcement in ('hard', 'soft')),
   constraint unpriced_policy_is_known check (unpriced_policy in ('refuse', 'ceiling', 'allow')),
   constraint thresholds_are_positive check (0 < all (alert_thresholds)),

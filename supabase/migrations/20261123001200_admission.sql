@@ -1,0 +1,330 @@
+-- Admission: a call is admitted by every quota that matches it, or refused and nothing changes.
+
+create type tally.reserve_request as (
+  organization_id uuid,
+  provider text,
+  model text,
+  user_id uuid,
+  api_key_id uuid,
+  execution_id uuid,
+  tool_name text,
+  operation text,
+  resource_type text,
+  service_tier text,
+  session_id text,
+  workflow_id text,
+  estimated_cost numeric,
+  estimated_tokens bigint,
+  input_tokens bigint,
+  max_output_tokens bigint,
+  requests bigint,
+  units numeric,
+  unit_type text,
+  expires_in numeric,
+  idempotency_key text
+);
+comment on type tally.reserve_request is 'What a caller may say of a call to be admitted: the keys of its JSON.';
+
+create function tally.read_request(request jsonb)
+returns tally.reserve_request
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_request tally.reserve_request;
+  v_keys text[] := array(
+    select a.attname::text from pg_catalog.pg_attribute as a
+    where a.attrelid = 'tally.reserve_request'::regclass and a.attnum > 0
+  );
+  v_key text;
+  v_wrong text;
+begin
+  if jsonb_typeof(read_request.request) is distinct from 'object' then
+    perform tally.fail('PT400', 'A reserve request must be a JSON object.', 'request');
+  end if;
+  begin
+    v_request := jsonb_populate_record(null::tally.reserve_request, read_request.request);
+  exception when data_exception or datatype_mismatch then
+    for v_key in select jsonb_object_keys(read_request.request) loop
+      begin
+        perform jsonb_populate_record(null::tally.reserve_request, jsonb_build_object(v_key, read_request.request -> v_key));
+      exception when others then
+        perform tally.fail('PT400', format('%s has the wrong type: %s.', v_key, left((read_request.request -> v_key)::text, 80)), v_key);
+      end;
+    end loop;
+    raise;
+  end;
+  v_wrong := case
+    when read_request.request - v_keys <> '{}' then (
+      select min(k) || ' is not a field of a reserve request.'
+      from jsonb_object_keys(read_request.request) as k where k <> all (v_keys))
+    when v_request.organization_id is null then 'organization_id is missing.'
+    when coalesce(btrim(v_request.provider), '') = '' then 'provider is missing.'
+    when coalesce(btrim(v_request.model), '') = '' then 'model is missing.'
+    when not v_request.estimated_cost between 0 and 1e9 then 'estimated_cost must be a number from 0 to 1e9.'
+    when v_request.estimated_tokens not between 0 and 1000000000000 then 'estimated_tokens must be from 0 to 1e12.'
+    when v_request.input_tokens not between 0 and 1000000000000 then 'input_tokens must be from 0 to 1e12.'
+    when v_request.max_output_tokens not between 0 and 1000000000000 then 'max_output_tokens must be from 0 to 1e12.'
+    when v_request.requests not between 1 and 1000000 then 'requests must be from 1 to 1000000.'
+    when not v_request.units between 0 and 1e15 then 'units must be a number from 0 to 1e15.'
+    when (v_request.units is null) <> (v_request.unit_type is null) then 'units and unit_type belong together.'
+    when not v_request.expires_in between 1 and 86400 then 'expires_in must be from 1 to 86400 seconds.'
+    when length(v_request.idempotency_key) not between 1 and 255 then 'idempotency_key must have 1 to 255 characters.'
+    when v_request.estimated_cost is null and v_request.input_tokens is null and v_request.units is null
+      then 'estimated_cost is missing, or input_tokens with max_output_tokens, or units with unit_type.'
+    when v_request.estimated_cost is null and (v_request.input_tokens is null) <> (v_request.max_output_tokens is null)
+      then 'max_output_tokens and input_tokens belong together when there is no estimated_cost.'
+  end;
+  if v_wrong is not null then
+    perform tally.fail('PT400', v_wrong, split_part(v_wrong, ' ', 1),
+      'A request names organization_id, provider, model and either estimated_cost (USD) or input_tokens and max_output_tokens.');
+  end if;
+  perform tally.require_recorder(v_request.organization_id);
+  if not tally.is_operator() then
+    if v_request.api_key_id is not null or v_request.user_id <> (select auth.uid()) then
+      perform tally.fail('PT400', 'user_id must be your own, and api_key_id is set by the server.', 'user_id, api_key_id');
+    end if;
+    v_request.user_id := (select auth.uid());
+  end if;
+  return v_request;
+end;
+$$;
+comment on function tally.read_request(jsonb) is 'Reads and checks a reserve request, and that the caller may make it.';
+revoke execute on function tally.read_request(jsonb) from public, anon, authenticated;
+
+create function tally.request_cost(request tally.reserve_request, at timestamptz)
+returns numeric
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_cost numeric := (request_cost.request).estimated_cost;
+begin
+  if v_cost is not null then
+    return v_cost;
+  end if;
+  if (request_cost.request).input_tokens is not null then
+    select u.cost_usd into v_cost
+    from tally.upper_bound_cost((request_cost.request).provider, (request_cost.request).model,
+      (request_cost.request).input_tokens, (request_cost.request).max_output_tokens,
+      (request_cost.request).organization_id, (request_cost.request).service_tier, request_cost.at) as u;
+  end if;
+  if (request_cost.request).units is not null then
+    select case when (request_cost.request).input_tokens is null then p.cost_usd else v_cost + p.cost_usd end
+    into v_cost
+    from tally.usage_classes as c
+    cross join lateral tally.price_calls(
+      array[(request_cost.request).organization_id], array[(request_cost.request).provider],
+      array[(request_cost.request).model], array[coalesce((request_cost.request).service_tier, 'standard')],
+      array[jsonb_build_object(c.class, (request_cost.request).units)], array[0::bigint], array[request_cost.at]
+    ) as p
+    where c.kind = 'unit' and lower((request_cost.request).unit_type) in (c.class, c.plural);
+    if not found then
+      perform tally.fail('PT400', 'unit_type is not a unit of tally.usage_classes.', 'unit_type');
+    end if;
+  end if;
+  return v_cost;
+end;
+$$;
+comment on function tally.request_cost(tally.reserve_request, timestamptz) is
+  'The upper bound of what a requested call costs, in USD; null when its model has no price.';
+revoke execute on function tally.request_cost(tally.reserve_request, timestamptz) from public, anon, authenticated;
+
+create function tally.ceiling_cost(provider text, input_tokens bigint, output_tokens bigint, at timestamptz)
+returns numeric
+language sql stable security definer set search_path = ''
+as $$
+  select max(ceiling_cost.input_tokens * (c.unit_prices ->> 'input')::numeric
+    + ceiling_cost.output_tokens * (c.unit_prices ->> 'output')::numeric)
+  from public.cost_estimates as c
+  where c.provider = ceiling_cost.provider and c.organization_id is null and c.withdrawn_at is null
+    and c.valid_from <= ceiling_cost.at and coalesce(c.valid_to > ceiling_cost.at, true)
+$$;
+comment on function tally.ceiling_cost(text, bigint, bigint, timestamptz) is
+  'What the dearest model of a provider would cost: the price of an unpriced model under unpriced_policy ceiling.';
+revoke execute on function tally.ceiling_cost(text, bigint, bigint, timestamptz) from public, anon, authenticated;
+
+create function tally.find_blocking_quota(quotas public.usage_quotas[], amounts jsonb, is_unpriced boolean, at timestamptz)
+returns jsonb
+language sql stable security definer set search_path = ''
+as $$
+  select jsonb_build_object(
+    'quota_id', f.id, 'metric', f.metric, 'quota_type', f.quota_type, 'quota_limit', f.quota_limit,
+    'current_usage', trim_scale(f.used), 'reserved', trim_scale(f.held),
+    'remaining', trim_scale(greatest(f.quota_limit - f.used - f.held, 0)),
+    'requested', f.amount, 'reset_at', nullif(f.ends_at, 'infinity'),
+    'reason', case when f.refuses_unpriced then 'unpriced' else 'quota' end
+  )
+  from (
+    select (q).id, (q).metric, (q).quota_type, (q).quota_limit, s.ends_at, s.used, s.held,
+      (find_blocking_quota.amounts ->> (q).metric)::numeric as amount,
+      find_blocking_quota.is_unpriced and (q).metric = 'cost_usd' and (q).unpriced_policy = 'refuse' as refuses_unpriced
+    from unnest(find_blocking_quota.quotas) as q
+    join lateral tally.quota_states((q).organization_id, find_blocking_quota.at) as s on (s.quota).id = (q).id
+    where (q).enforcement = 'hard'
+  ) as f
+  where f.refuses_unpriced
+    or case when f.amount is null then f.used + f.held >= f.quota_limit
+      else f.used + f.held + f.amount > f.quota_limit end
+  order by f.quota_limit - f.used - f.held, f.id
+  limit 1
+$$;
+comment on function tally.find_blocking_quota(public.usage_quotas[], jsonb, boolean, timestamptz) is
+  'The tightest of the quotas that has no room for the amounts, everything pending included; null when all have.';
+revoke execute on function tally.find_blocking_quota(public.usage_quotas[], jsonb, boolean, timestamptz)
+  from public, anon, authenticated;
+
+create function tally.admit(
+  request tally.reserve_request, amounts jsonb, is_unpriced boolean, priced_model text, at timestamptz,
+  among uuid[] default null)
+returns table (quota_ids uuid[], blocked_by jsonb)
+language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_quotas public.usage_quotas[];
+  v_quota public.usage_quotas;
+  v_is_tight boolean;
+begin
+  -- Rows are locked in id order, by everybody: no two admissions can wait for each other.
+  v_quotas := array(
+    select q
+    from public.usage_quotas as q
+    where q.organization_id = (admit.request).organization_id
+      and (q.id = any (admit.among) or admit.among is null
+        and (q.user_id is null or q.user_id = (admit.request).user_id)
+        and (q.api_key_id is null or q.api_key_id = (admit.request).api_key_id)
+        and (q.provider is null or q.provider = (admit.request).provider)
+        and (q.model is null or q.model in ((admit.request).model, admit.priced_model))
+        and (q.tool_name is null or q.tool_name = (admit.request).tool_name)
+        and (q.resource_type is null or q.resource_type = coalesce((admit.request).resource_type, 'token')))
+    order by q.id
+    for no key update
+  );
+  quota_ids := array(select (q).id from unnest(v_quotas) as q);
+
+  -- What is folded can only refuse too much, as long as no pending use went beyond its hold. So the
+  -- pending rows are read only then, and before a refusal.
+  v_is_tight := exists (
+    select from tally.usage_deltas as d
+    where d.organization_id = (admit.request).organization_id and d.is_beyond_hold);
+  foreach v_quota in array v_quotas loop
+    v_is_tight := v_is_tight or v_quota.enforcement = 'hard' and (
+      admit.at >= v_quota.reset_at
+      or admit.is_unpriced
+      or not admit.amounts ? v_quota.metric
+      or v_quota.current_usage + v_quota.reserved + (admit.amounts ->> v_quota.metric)::numeric > v_quota.quota_limit);
+  end loop;
+  if v_is_tight then
+    blocked_by := tally.find_blocking_quota(v_quotas, admit.amounts, admit.is_unpriced, admit.at);
+  end if;
+  if blocked_by is null then
+    update public.usage_quotas as q
+    set reserved = q.reserved + (admit.amounts ->> q.metric)::numeric
+    where q.organization_id = (admit.request).organization_id and q.id = any (quota_ids)
+      and admit.amounts ? q.metric;
+  end if;
+  return next;
+end;
+$$;
+comment on function tally.admit(tally.reserve_request, jsonb, boolean, text, timestamptz, uuid[]) is
+  'Locks every quota that matches a call (or the given ones), and either reserves the amounts on all of them or names the one that is over.';
+revoke execute on function tally.admit(tally.reserve_request, jsonb, boolean, text, timestamptz, uuid[])
+  from public, anon, authenticated;
+
+create function tally.requested_amounts(request tally.reserve_request, cost_usd numeric)
+returns jsonb
+language plpgsql immutable security invoker set search_path = ''
+as $$
+begin
+  return jsonb_strip_nulls(jsonb_build_object(
+    'cost_usd', requested_amounts.cost_usd,
+    'total_tokens', coalesce((requested_amounts.request).estimated_tokens,
+      (requested_amounts.request).input_tokens + (requested_amounts.request).max_output_tokens),
+    'input_tokens', (requested_amounts.request).input_tokens,
+    'output_tokens', (requested_amounts.request).max_output_tokens,
+    'requests', (requested_amounts.request).requests,
+    'units', (requested_amounts.request).units
+  ));
+end;
+$$;
+comment on function tally.requested_amounts(tally.reserve_request, numeric) is
+  'Metric to the upper bound that a request asks for; a metric it says nothing about is absent.';
+revoke execute on function tally.requested_amounts(tally.reserve_request, numeric) from public, anon, authenticated;
+
+create function tally.reserve_usage(request jsonb)
+returns jsonb
+language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_request tally.reserve_request := tally.read_request(reserve_usage.request);
+  v_at timestamptz := now();
+  v_hash uuid;
+  v_old public.usage_holds;
+  v_cost numeric;
+  v_is_unpriced boolean;
+  v_amounts jsonb;
+  v_priced_model text;
+  v_verdict record;
+  v_hold public.usage_holds;
+begin
+  if v_request.idempotency_key is not null then
+    v_hash := md5((reserve_usage.request)::text)::uuid;
+    -- A retry waits here for its first attempt, then reads its answer.
+    perform pg_advisory_xact_lock(hashtextextended(
+      'hold ' || v_request.organization_id || v_request.idempotency_key, 0));
+    select h.* into v_old from public.usage_holds as h
+    where h.organization_id = v_request.organization_id and h.idempotency_key = v_request.idempotency_key;
+    if v_old.request_hash <> v_hash then
+      perform tally.fail('PT409', 'This idempotency_key already names another request.',
+        format('hold %s', v_old.id), 'Send a retry unchanged; give a new request a new key.');
+    elsif v_old.id is not null then
+      return jsonb_build_object('allowed', true, 'hold_id', v_old.id, 'expires_at', v_old.expires_at, 'blocked_by', null);
+    end if;
+  end if;
+
+  v_cost := tally.request_cost(v_request, v_at);
+  v_is_unpriced := v_cost is null;
+  select m.to_model into v_priced_model from tally.resolve_model(v_request.provider, v_request.model) as m;
+  if v_is_unpriced and exists (
+    select from public.usage_quotas as q
+    where q.organization_id = v_request.organization_id and q.metric = 'cost_usd' and q.unpriced_policy = 'ceiling'
+  ) then
+    v_cost := tally.ceiling_cost(v_request.provider, coalesce(v_request.input_tokens, 0),
+      coalesce(v_request.max_output_tokens, 0), v_at);
+  end if;
+  v_request.requests := coalesce(v_request.requests, 1);
+  v_amounts := tally.requested_amounts(v_request, v_cost);
+
+  -- A hold may be lost with the last half second of a crash, together with its counters: nothing is
+  -- overspent by that, and the flush would be paid under the lock of the hottest row there is.
+  perform set_config('synchronous_commit', 'off', true);
+  v_verdict := tally.admit(v_request, v_amounts, v_is_unpriced, v_priced_model, v_at);
+  if v_verdict.blocked_by is not null then
+    return jsonb_build_object('allowed', false, 'hold_id', null, 'expires_at', null, 'blocked_by', v_verdict.blocked_by);
+  end if;
+  insert into public.usage_holds as h (id, organization_id, user_id, api_key_id, provider, model, tool_name,
+    resource_type, attribution, amounts, quota_ids, idempotency_key, request_hash, created_at, expires_at)
+  select tally.uuid_v7(v_at), v_request.organization_id, v_request.user_id, v_request.api_key_id,
+    v_request.provider, v_request.model, v_request.tool_name, coalesce(v_request.resource_type, 'token'),
+    nullif(jsonb_strip_nulls(jsonb_build_object('operation', v_request.operation,
+      'service_tier', v_request.service_tier, 'session_id', v_request.session_id,
+      'workflow_id', v_request.workflow_id, 'execution_id', v_request.execution_id)), '{}'),
+    v_amounts, v_verdict.quota_ids, v_request.idempotency_key, v_hash, v_at,
+    v_at + coalesce(v_request.expires_in * interval '1 second', s.hold_lifetime)
+  from tally.settings as s
+  returning h.* into v_hold;
+  return jsonb_build_object('allowed', true, 'hold_id', v_hold.id, 'expires_at', v_hold.expires_at, 'blocked_by', null);
+end;
+$$;
+comment on function tally.reserve_usage(jsonb) is 'Behind public.reserve_usage.';
+revoke execute on function tally.reserve_usage(jsonb) from public, anon, authenticated;
+grant execute on function tally.reserve_usage(jsonb) to authenticated, service_role;
+
+create function public.reserve_usage(request jsonb)
+returns jsonb
+language sql volatile security invoker set search_path = ''
+as $$
+  select tally.reserve_usage(reserve_usage.request)
+$$;
+comment on function public.reserve_usage(jsonb) is
+  'Admits a call before it is made: {allowed, hold_id, expires_at, blocked_by}. The hold keeps the upper bound on every matching quota until settle_usage, release_hold or expires_at. A refusal changes nothing and blocked_by names the quota. Keys: organization_id, provider, model, attribution, and estimated_cost (USD) or input_tokens with max_output_tokens; optional estimated_tokens, units with unit_type, requests, expires_in (seconds), idempotency_key.';
+revoke execute on function public.reserve_usage(jsonb) from public, anon, authenticated;
+grant execute on function public.reserve_usage(jsonb) to authenticated, service_role;

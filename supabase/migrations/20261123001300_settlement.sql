@@ -1,0 +1,257 @@
+-- Settlement: how a hold ends. Settling only appends; no quota row is touched.
+
+create function tally.find_hold(hold_id uuid)
+returns public.usage_holds
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_hold public.usage_holds;
+begin
+  if find_hold.hold_id is null then
+    perform tally.fail('PT400', 'hold_id is missing.', 'hold_id', 'It is in the answer of reserve_usage().');
+  end if;
+  -- Two settlements of one hold meet here: the second sees what the first did.
+  select h.* into v_hold from public.usage_holds as h where h.id = find_hold.hold_id for no key update;
+  if v_hold.id is not null then
+    perform tally.require_recorder(v_hold.organization_id);
+    if not tally.is_operator() and v_hold.user_id is distinct from (select auth.uid()) then
+      perform tally.fail('PT403', 'This hold belongs to somebody else.', 'hold_id');
+    end if;
+  end if;
+  return v_hold;
+end;
+$$;
+comment on function tally.find_hold(uuid) is 'Locks a hold that the caller may act on; null when there is none.';
+revoke execute on function tally.find_hold(uuid) from public, anon, authenticated;
+
+create function tally.drawn_amounts(amounts jsonb, event tally.event, cost_usd numeric)
+returns jsonb
+language sql immutable security invoker set search_path = ''
+as $$
+  select coalesce(jsonb_object_agg(a.key, least((a.value)::numeric, case a.key
+    when 'cost_usd' then coalesce(drawn_amounts.cost_usd, 0)
+    when 'total_tokens' then (drawn_amounts.event).input_tokens + (drawn_amounts.event).output_tokens
+    when 'input_tokens' then (drawn_amounts.event).input_tokens
+    when 'output_tokens' then (drawn_amounts.event).output_tokens
+    when 'requests' then 1
+    when 'units' then coalesce((drawn_amounts.event).units, 0)
+  end)), '{}')
+  from jsonb_each(drawn_amounts.amounts) as a
+$$;
+comment on function tally.drawn_amounts(jsonb, tally.event, numeric) is
+  'What an event takes out of a hold that goes on: per metric, at most what is left in it.';
+revoke execute on function tally.drawn_amounts(jsonb, tally.event, numeric) from public, anon, authenticated;
+
+create function tally.claim_unknown_hold(hold_id uuid, event tally.event)
+returns public.usage_holds
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_hold public.usage_holds;
+begin
+  if substr(claim_unknown_hold.hold_id::text, 15, 1) <> '7'
+    or tally.uuid_time(claim_unknown_hold.hold_id) < now() - (select s.event_late_limit from tally.settings as s) then
+    perform tally.fail('PT404', format('There is no hold %s.', claim_unknown_hold.hold_id), 'hold_id',
+      'Record the event with track_usage().');
+  end if;
+  -- A crash may have taken the hold, never the use: its row is made again as the claim of this settlement.
+  insert into public.usage_holds as h (id, organization_id, user_id, api_key_id, provider, model, tool_name,
+    resource_type, amounts, state, created_at, expires_at, ended_at)
+  values (claim_unknown_hold.hold_id, (claim_unknown_hold.event).organization_id, (claim_unknown_hold.event).user_id,
+    (claim_unknown_hold.event).api_key_id, (claim_unknown_hold.event).provider, (claim_unknown_hold.event).model,
+    (claim_unknown_hold.event).tool_name, (claim_unknown_hold.event).resource_type, '{}', 'expired', now(), now(), now())
+  on conflict do nothing;
+  select h.* into v_hold from public.usage_holds as h where h.id = claim_unknown_hold.hold_id for no key update;
+  return v_hold;
+end;
+$$;
+comment on function tally.claim_unknown_hold(uuid, tally.event) is
+  'Makes the row of a hold that a crash took, so that its settlement is recorded once.';
+revoke execute on function tally.claim_unknown_hold(uuid, tally.event) from public, anon, authenticated;
+
+create function tally.settle_usage(hold_id uuid, event jsonb, final boolean)
+returns jsonb
+language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_hold public.usage_holds := tally.find_hold(settle_usage.hold_id);
+  v_event tally.checked_event;
+  v_answer tally.recorded_event;
+  v_cost numeric;
+  v_released jsonb;
+begin
+  if jsonb_typeof(settle_usage.event) is distinct from 'object' then
+    perform tally.fail('PT400', 'An event must be a JSON object.', 'event');
+  elsif v_hold.state = 'released' then
+    perform tally.fail('PT410', 'This hold was released.', format('hold %s, released at %s', v_hold.id, v_hold.ended_at),
+      'If the call was made after all, record it with track_usage().');
+  end if;
+  -- Whatever the event leaves out is known from the request.
+  select c.* into v_event
+  from tally.read_events(jsonb_build_array(
+    case when v_hold.id is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
+      'organization_id', v_hold.organization_id, 'provider', v_hold.provider, 'model', v_hold.model,
+      'user_id', v_hold.user_id, 'api_key_id', v_hold.api_key_id, 'tool_name', v_hold.tool_name,
+      'resource_type', v_hold.resource_type)) || coalesce(v_hold.attribution, '{}') end
+    || settle_usage.event), now()) as c;
+  perform tally.require_recordable(v_event);
+  if v_hold.id is null then
+    v_hold := tally.claim_unknown_hold(settle_usage.hold_id, v_event.event);
+  end if;
+  if (v_event.event).organization_id <> v_hold.organization_id then
+    perform tally.fail('PT400', 'The event belongs to another organization than its hold.', 'organization_id');
+  end if;
+
+  if v_hold.state = 'settled' and settle_usage.final then
+    -- What is settled is settled: the same event again is a replay of the first answer.
+    v_event.event.id := case when (v_event.stated ->> 'id')::boolean then (v_event.event).id else v_hold.event_id end;
+    if (v_event.event).id = v_hold.event_id then
+      v_event.event.created_at := tally.uuid_time(v_hold.event_id);
+    end if;
+    v_event.event.idempotency_key := coalesce((v_event.event).idempotency_key, (
+      select u.idempotency_key from public.token_usage as u
+      where u.organization_id = v_hold.organization_id and u.created_at = tally.uuid_time(v_hold.event_id)
+        and u.id = v_hold.event_id));
+    v_answer := tally.answer_replay(v_event);
+    if v_answer.id is distinct from v_hold.event_id then
+      v_answer.status := 'conflict';
+    end if;
+    return tally.require_agreement(v_answer);
+  end if;
+
+  if v_hold.state = 'open' then
+    if settle_usage.final then
+      v_released := v_hold.amounts;
+    else
+      select p.cost_usd into v_cost from tally.price_events(array[v_event]) as p;
+      v_released := tally.drawn_amounts(v_hold.amounts, v_event.event, coalesce((v_event.event).cost_usd, v_cost));
+    end if;
+  end if;
+  select r.* into v_answer
+  from tally.record_events(array[v_event], case when v_hold.state = 'open' then v_hold.quota_ids end, v_released) as r;
+  if v_answer.status = 'recorded' then
+    update public.usage_holds as h
+    set state = case when settle_usage.final then 'settled' else h.state end,
+      event_id = case when settle_usage.final then v_answer.id else h.event_id end,
+      ended_at = case when settle_usage.final then now() else h.ended_at end,
+      amounts = case when settle_usage.final or h.state <> 'open' then h.amounts else (
+        select jsonb_object_agg(a.key, (a.value)::numeric - (v_released ->> a.key)::numeric)
+        from jsonb_each(h.amounts) as a) end
+    where h.id = v_hold.id and h.organization_id = v_hold.organization_id;
+  end if;
+  return tally.require_agreement(v_answer);
+end;
+$$;
+comment on function tally.settle_usage(uuid, jsonb, boolean) is 'Behind public.settle_usage.';
+revoke execute on function tally.settle_usage(uuid, jsonb, boolean) from public, anon, authenticated;
+grant execute on function tally.settle_usage(uuid, jsonb, boolean) to authenticated, service_role;
+
+create function public.settle_usage(hold_id uuid, event jsonb, final boolean default true)
+returns jsonb
+language sql volatile security invoker set search_path = ''
+as $$
+  select tally.settle_usage(settle_usage.hold_id, settle_usage.event, settle_usage.final)
+$$;
+comment on function public.settle_usage(uuid, jsonb, boolean) is
+  'Records what a held call used, in full, and ends its hold; the answer is that of track_usage. Again: the first answer, as duplicate. Works after expiry and for a hold that a crash took (the event must then name its organization, provider and model). final false: the event is drawn from a hold that goes on; give such events an id. A released hold: PT410.';
+revoke execute on function public.settle_usage(uuid, jsonb, boolean) from public, anon, authenticated;
+grant execute on function public.settle_usage(uuid, jsonb, boolean) to authenticated, service_role;
+
+create function tally.release_hold(hold_id uuid)
+returns jsonb
+language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_hold public.usage_holds := tally.find_hold(release_hold.hold_id);
+begin
+  if v_hold.id is null then
+    -- A hold that a crash took keeps nothing: it is as good as released.
+    return jsonb_build_object('hold_id', release_hold.hold_id, 'state', 'released');
+  end if;
+  if v_hold.state = 'open' then
+    insert into tally.usage_deltas (organization_id, created_at, released_quotas, released, is_beyond_hold)
+    values (v_hold.organization_id, now(), v_hold.quota_ids, v_hold.amounts, false);
+    update public.usage_holds as h set state = 'released', ended_at = now()
+    where h.id = v_hold.id and h.organization_id = v_hold.organization_id
+    returning h.* into v_hold;
+  end if;
+  return jsonb_build_object('hold_id', v_hold.id, 'state', v_hold.state);
+end;
+$$;
+comment on function tally.release_hold(uuid) is 'Behind public.release_hold.';
+revoke execute on function tally.release_hold(uuid) from public, anon, authenticated;
+grant execute on function tally.release_hold(uuid) to authenticated, service_role;
+
+create function public.release_hold(hold_id uuid)
+returns jsonb
+language sql volatile security invoker set search_path = ''
+as $$
+  select tally.release_hold(release_hold.hold_id)
+$$;
+comment on function public.release_hold(uuid) is
+  'Gives a hold back unused: {hold_id, state}. Idempotent; a hold that was settled or has expired stays so.';
+revoke execute on function public.release_hold(uuid) from public, anon, authenticated;
+grant execute on function public.release_hold(uuid) to authenticated, service_role;
+
+create function tally.extend_hold(hold_id uuid, seconds integer, extra jsonb)
+returns jsonb
+language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_hold public.usage_holds := tally.find_hold(extend_hold.hold_id);
+  v_request tally.reserve_request;
+  v_cost numeric;
+  v_amounts jsonb;
+  v_verdict record;
+begin
+  if v_hold.id is null then
+    perform tally.fail('PT404', format('There is no hold %s.', extend_hold.hold_id), 'hold_id', 'Reserve again.');
+  elsif v_hold.state = 'open' and v_hold.expires_at <= now() then
+    perform tally.fail('PT410', 'This hold has expired.', format('hold %s, expired at %s', v_hold.id, v_hold.expires_at),
+      'Reserve again; settle_usage() still works.');
+  elsif v_hold.state <> 'open' then
+    perform tally.fail('PT410', format('This hold is %s.', v_hold.state), format('hold %s', v_hold.id), 'Reserve again.');
+  elsif extend_hold.seconds is null or extend_hold.seconds not between 0 and 86400 then
+    perform tally.fail('PT400', 'seconds must be from 0 to 86400.', 'seconds');
+  end if;
+  if extend_hold.extra is not null then
+    v_request := tally.read_request(extend_hold.extra || jsonb_strip_nulls(jsonb_build_object(
+      'organization_id', v_hold.organization_id, 'provider', v_hold.provider, 'model', v_hold.model,
+      'user_id', v_hold.user_id, 'tool_name', v_hold.tool_name, 'resource_type', v_hold.resource_type)));
+    v_request.api_key_id := v_hold.api_key_id;
+    v_cost := tally.request_cost(v_request, now());
+    v_amounts := tally.requested_amounts(v_request, v_cost);
+    v_verdict := tally.admit(v_request, v_amounts, v_cost is null, null, now(), v_hold.quota_ids);
+    if v_verdict.blocked_by is not null then
+      return jsonb_build_object('allowed', false, 'hold_id', v_hold.id, 'expires_at', v_hold.expires_at,
+        'blocked_by', v_verdict.blocked_by);
+    end if;
+  end if;
+  update public.usage_holds as h
+  set expires_at = greatest(h.expires_at, now() + extend_hold.seconds * interval '1 second'),
+    amounts = (
+      select jsonb_object_agg(a.key, a.amount)
+      from (
+        select b.key, sum((b.value)::numeric) as amount
+        from (select * from jsonb_each(h.amounts) union all select * from jsonb_each(coalesce(v_amounts, '{}'))) as b
+        group by b.key
+      ) as a)
+  where h.id = v_hold.id and h.organization_id = v_hold.organization_id
+  returning h.* into v_hold;
+  return jsonb_build_object('allowed', true, 'hold_id', v_hold.id, 'expires_at', v_hold.expires_at, 'blocked_by', null);
+end;
+$$;
+comment on function tally.extend_hold(uuid, integer, jsonb) is 'Behind public.extend_hold.';
+revoke execute on function tally.extend_hold(uuid, integer, jsonb) from public, anon, authenticated;
+grant execute on function tally.extend_hold(uuid, integer, jsonb) to authenticated, service_role;
+
+create function public.extend_hold(hold_id uuid, seconds integer, extra jsonb default null)
+returns jsonb
+language sql volatile security invoker set search_path = ''
+as $$
+  select tally.extend_hold(extend_hold.hold_id, extend_hold.seconds, extend_hold.extra)
+$$;
+comment on function public.extend_hold(uuid, integer, jsonb) is
+  'Lets an open hold last at least `seconds` from now and, with `extra` (estimated_cost, or input_tokens and max_output_tokens, requests, units), keep more: {allowed, hold_id, expires_at, blocked_by}. Refused: the hold stays as it was. An ended hold: PT410.';
+revoke execute on function public.extend_hold(uuid, integer, jsonb) from public, anon, authenticated;
+grant execute on function public.extend_hold(uuid, integer, jsonb) to authenticated, service_role;

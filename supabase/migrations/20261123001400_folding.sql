@@ -1,0 +1,137 @@
+-- Folding: pending deltas and expired holds go into the quota rows. Everything is exact without it;
+-- it keeps the pending part short.
+
+create function tally.fold(organization_id uuid, at timestamptz default now())
+returns integer
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_folded integer;
+begin
+  perform tally.lock_folding(fold.organization_id);
+  -- The same order as an admission takes, so that neither waits for the other.
+  perform from public.usage_quotas as q
+  where q.organization_id = fold.organization_id
+  order by q.id
+  for no key update;
+
+  with expired as (
+    update public.usage_holds as h
+    set state = 'expired', ended_at = h.expires_at
+    where h.id in (
+      select e.id from public.usage_holds as e
+      where e.organization_id = fold.organization_id and e.state = 'open' and e.expires_at <= fold.at
+      for no key update skip locked
+    )
+    returning h.quota_ids, h.amounts
+  ),
+  consumed as (
+    -- An event that is ahead of the clock waits for its own period.
+    delete from tally.usage_deltas as d
+    where d.organization_id = fold.organization_id and d.created_at <= fold.at
+    returning d.seq
+  ),
+  periods as (
+    select q.id, p.starts_at, p.ends_at
+    from public.usage_quotas as q
+    join public.organizations as o on o.id = q.organization_id
+    cross join lateral (
+      select q.period_start as starts_at, coalesce(q.reset_at, 'infinity') as ends_at
+      where fold.at < coalesce(q.reset_at, 'infinity')
+      union all
+      select n.starts_at, n.ends_at
+      from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, fold.at) as n
+      where fold.at >= q.reset_at
+    ) as p
+    where q.organization_id = fold.organization_id
+  ),
+  used as (
+    select u.quota_id, sum(u.amount) as amount
+    from tally.pending_usage as u
+    join periods as p on p.id = u.quota_id and u.created_at >= p.starts_at and u.created_at < p.ends_at
+    where u.organization_id = fold.organization_id and u.created_at <= fold.at
+    group by u.quota_id
+  ),
+  given_back as (
+    select g.quota_id, sum(g.amount) as amount
+    from (
+      select r.quota_id, r.amount
+      from tally.pending_releases as r
+      where r.organization_id = fold.organization_id and r.created_at <= fold.at
+      union all
+      select q.id, (e.amounts ->> q.metric)::numeric
+      from expired as e
+      join public.usage_quotas as q on q.organization_id = fold.organization_id and q.id = any (e.quota_ids)
+      where e.amounts ? q.metric
+    ) as g
+    group by g.quota_id
+  ),
+  folded as (
+    update public.usage_quotas as q
+    set current_usage = case when q.period_start = p.starts_at then q.current_usage else 0 end + coalesce(u.amount, 0),
+      opening_usage = case when q.period_start = p.starts_at then q.opening_usage else 0 end,
+      reserved = q.reserved - coalesce(g.amount, 0),
+      period_start = p.starts_at,
+      reset_at = nullif(p.ends_at, 'infinity')
+    from periods as p
+    left join used as u on u.quota_id = p.id
+    left join given_back as g on g.quota_id = p.id
+    where q.organization_id = fold.organization_id and q.id = p.id
+      and (u.amount is not null or g.amount is not null or q.period_start <> p.starts_at)
+    returning q.id
+  )
+  select count(*) into v_folded from consumed;
+  return v_folded;
+end;
+$$;
+comment on function tally.fold(uuid, timestamptz) is
+  'Folds what is pending of one organization into its quotas, ends its expired holds, turns its periods; returns the number of deltas.';
+revoke execute on function tally.fold(uuid, timestamptz) from public, anon, authenticated;
+grant execute on function tally.fold(uuid, timestamptz) to service_role;
+
+create function tally.tick(max_organizations integer default 200)
+returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_organization uuid;
+  v_organizations integer := 0;
+  v_folded integer := 0;
+  v_partitions integer;
+begin
+  perform tally.require_operator('run the tidy-up');
+  if not pg_try_advisory_xact_lock(hashtextextended('tally.tick', 0)) then
+    return jsonb_build_object('ran', false);
+  end if;
+  v_partitions := tally.ensure_partitions(now() - interval '1 month', now() + interval '3 months');
+  for v_organization in
+    select w.organization_id
+    from (
+      (select d.organization_id from tally.usage_deltas as d order by d.organization_id, d.seq limit 20000)
+      union
+      (select h.organization_id from public.usage_holds as h where h.state = 'open' and h.expires_at <= now() limit 20000)
+      union
+      (select q.organization_id from public.usage_quotas as q where q.reset_at <= now() limit 1000)
+    ) as w
+    order by random()
+    limit tick.max_organizations
+  loop
+    v_folded := v_folded + tally.fold(v_organization);
+    v_organizations := v_organizations + 1;
+  end loop;
+  -- Ended holds answer replays for as long as an event may be late, and a day more.
+  delete from public.usage_holds as h
+  where h.id in (
+    select e.id from public.usage_holds as e
+    where e.state <> 'open'
+      and e.id < tally.uuid_floor(now() - (select s.event_late_limit from tally.settings as s) - interval '1 day')
+    order by e.id
+    limit 10000
+  );
+  return jsonb_build_object('ran', true, 'organizations', v_organizations, 'folded', v_folded, 'partitions', v_partitions);
+end;
+$$;
+comment on function tally.tick(integer) is
+  'The tidy-up (operator): folds what is pending, ends expired holds, makes partitions, drops old ended holds. Run it every few seconds, by anything; one runs at a time.';
+revoke execute on function tally.tick(integer) from public, anon, authenticated;
+grant execute on function tally.tick(integer) to service_role;

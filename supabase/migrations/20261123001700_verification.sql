@@ -1,0 +1,98 @@
+-- Verification: each promise of the ledger as a query. A healthy ledger answers with no row.
+
+create function tally.verify_ledger(only_organization uuid)
+returns table (invariant text, organization_id uuid, subject text, expected numeric, actual numeric)
+language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  if verify_ledger.only_organization is null then
+    perform tally.require_operator('verify every organization');
+  else
+    perform tally.require_admin(verify_ledger.only_organization);
+  end if;
+
+  return query
+  select 'usage of a quota is the sum of its events', q.organization_id, 'quota ' || q.id,
+    e.recorded + q.opening_usage, q.current_usage + p.pending
+  from public.usage_quotas as q
+  cross join lateral (
+    select tally.recorded_usage(q, q.period_start, coalesce(q.reset_at, 'infinity')) as recorded
+  ) as e
+  cross join lateral (
+    select coalesce(sum(u.amount), 0) as pending
+    from tally.pending_usage as u
+    where u.organization_id = q.organization_id and u.quota_id = q.id
+      and u.created_at >= q.period_start and u.created_at < coalesce(q.reset_at, 'infinity')
+  ) as p
+  where (q.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+    and e.recorded + q.opening_usage <> q.current_usage + p.pending;
+
+  return query
+  select 'reserved of a quota is the sum of its open holds', q.organization_id, 'quota ' || q.id,
+    h.held, q.reserved - r.released
+  from public.usage_quotas as q
+  cross join lateral (
+    select coalesce(sum(o.amount), 0) as held
+    from tally.open_holds as o
+    where o.organization_id = q.organization_id and o.quota_id = q.id
+  ) as h
+  cross join lateral (
+    select coalesce(sum(p.amount), 0) as released
+    from tally.pending_releases as p
+    where p.organization_id = q.organization_id and p.quota_id = q.id
+  ) as r
+  where (q.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+    and h.held <> q.reserved - r.released;
+
+  return query
+  select 'a settled hold has its event', h.organization_id, 'hold ' || h.id, 1::numeric, 0::numeric
+  from public.usage_holds as h
+  where h.state = 'settled'
+    and (h.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+    and to_regclass('tally.token_usage_' || to_char(tally.uuid_time(h.event_id) at time zone 'UTC', 'YYYY_MM')) is not null
+    and not exists (
+      select from public.token_usage as u
+      where u.organization_id = h.organization_id and u.created_at = tally.uuid_time(h.event_id) and u.id = h.event_id
+    );
+
+  return query
+  select 'the classes of an event add up to its tokens', u.organization_id, 'event ' || u.id,
+    u.total_tokens::numeric, c.tokens
+  from public.token_usage as u
+  cross join lateral (
+    select coalesce(sum((k.value)::numeric), 0) as tokens
+    from jsonb_each(u.classes) as k
+    join tally.usage_classes as d on d.class = k.key and d.kind <> 'unit'
+  ) as c
+  where (u.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+    and c.tokens <> u.total_tokens;
+
+  return query
+  select 'the cost of an event is what its card says', u.organization_id, 'event ' || u.id, c.cost_usd, u.cost_usd
+  from public.token_usage as u
+  join public.cost_estimates as e on e.id = u.price_id
+  cross join lateral (
+    select coalesce(sum((k.value)::numeric * (e.unit_prices -> k.key)::numeric), 0) as cost_usd
+    from jsonb_each(u.classes) as k
+    where (k.value)::numeric <> 0
+  ) as c
+  where (u.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+    and u.cost_usd is not null
+    and c.cost_usd <> u.cost_usd;
+end;
+$$;
+comment on function tally.verify_ledger(uuid) is 'Behind public.verify_ledger.';
+revoke execute on function tally.verify_ledger(uuid) from public, anon, authenticated;
+grant execute on function tally.verify_ledger(uuid) to authenticated, service_role;
+
+create function public.verify_ledger(organization_id uuid default null)
+returns table (invariant text, violating_organization_id uuid, subject text, expected numeric, actual numeric)
+language sql stable security invoker set search_path = ''
+as $$
+  select v.* from tally.verify_ledger(verify_ledger.organization_id) as v
+$$;
+comment on function public.verify_ledger(uuid) is
+  'Checks the promises of the ledger (admins for their organization, the operator for all): one row per violation with what was expected and what is there; none when healthy. Reads every event of the running periods.';
+revoke execute on function public.verify_ledger(uuid) from public, anon, authenticated;
+grant execute on function public.verify_ledger(uuid) to authenticated, service_role;
