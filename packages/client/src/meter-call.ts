@@ -1,0 +1,101 @@
+import { releaseHold, reserveUsage } from "./ask-quotas.ts";
+import { isTransient, QuotaExceededError } from "./errors.ts";
+import { meterStream } from "./meter-stream.ts";
+import type { CallContext, CallUsage, Tracked } from "./meter-types.ts";
+import { type Session, withOrganization } from "./session.ts";
+import { type AdmittedCall, releaseCall, settleCall } from "./settle-call.ts";
+import type { Estimate } from "./types.ts";
+
+/**
+ * More than nothing, so that a quota which is used up refuses, and less than any call. A call of
+ * unknown cost is no reason to hold a guess.
+ */
+const unknownCost: Estimate = { estimatedCost: 1e-9 };
+
+/** Holds the estimate, runs the function, and settles what its answer (or its error) says was used. */
+export async function meterCall<T>(
+  session: Session,
+  context: CallContext<Awaited<T>>,
+  fn: () => T,
+  estimate: number | Estimate = unknownCost,
+): Promise<Tracked<Awaited<T>>> {
+  const { signal, expiresIn, failOpen, onQuotaExceeded, usageOf, ...named } = context;
+  signal?.throwIfAborted();
+  const attribution = withOrganization(session, named);
+  const bound = typeof estimate === "number" ? { estimatedCost: estimate } : estimate;
+  const readers = await import("./read-usage.ts");
+  const { isByok: _byok, requestMetadata: _metadata, ...scope } = attribution;
+  const hold = await reserveUsage(session, { ...scope, ...bound, expiresIn }, { signal });
+  if (signal?.aborted) {
+    if (hold.data?.allowed) await releaseHold(session, hold.data.holdId);
+    throw signal.reason;
+  }
+  if (hold.error && !((failOpen ?? session.failOpen) && isTransient(hold.error))) throw hold.error;
+  if (hold.data && !hold.data.allowed) {
+    const refusal = new QuotaExceededError(hold.data.blockedBy);
+    await onQuotaExceeded?.(refusal);
+    throw refusal;
+  }
+  const call: AdmittedCall = {
+    session,
+    attribution,
+    estimate: bound,
+    holdId: hold.data?.holdId ?? null,
+    expiresAt: hold.data?.expiresAt ?? null,
+    startedAt: performance.now(),
+    readers,
+  };
+  const response = await run(call, fn);
+  const tracked = usageOf
+    ? { response, usage: await settleAnswer(call, response, usageOf(response)) }
+    : (meterStream(call, response) ?? {
+        response,
+        usage: await settleAnswer(call, response, await readBody(response)),
+      });
+  return { ...tracked, quotaExceeded: false } as Tracked<Awaited<T>>;
+}
+
+async function run<T>(call: AdmittedCall, fn: () => T): Promise<Awaited<T>> {
+  try {
+    return await fn();
+  } catch (error) {
+    await settleFailure(call, error);
+    throw error;
+  }
+}
+
+/** What an answer in one piece says: a fetch response says it in its body, which stays readable. */
+async function readBody(response: unknown): Promise<unknown> {
+  if (!(response instanceof Response)) return response;
+  const isJson = /json/.test(response.headers.get("content-type") ?? "");
+  const reading: Promise<unknown> = isJson ? response.clone().json() : Promise.resolve(null);
+  const body = await reading.catch(() => null);
+  return response.ok ? body : { error: body ?? response.status };
+}
+
+async function settleAnswer(
+  call: AdmittedCall,
+  response: unknown,
+  stated: unknown,
+): Promise<CallUsage> {
+  const usage = call.readers.normalizeUsage(call.attribution.provider, stated);
+  if (!usage && isRefusal(stated)) return releaseCall(call);
+  return settleCall(call, { usage, status: "success", isEstimated: usage === null, response });
+}
+
+/** A provider's error body, for callers whose fetch does not throw. */
+function isRefusal(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "error" in body && Boolean(body.error);
+}
+
+/** Settles what a failed call's error carries; one that carries nothing used nothing. */
+async function settleFailure(call: AdmittedCall, error: unknown): Promise<void> {
+  const usage = call.readers.normalizeUsage(call.attribution.provider, error);
+  if (!usage) return void (await releaseCall(call));
+  try {
+    await settleCall(call, { usage, status: "failed", isEstimated: false });
+  } catch (unrecorded) {
+    // The caller is about to see the call's own error, which ours must not replace.
+    console.error(unrecorded);
+  }
+}

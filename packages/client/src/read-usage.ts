@@ -1,0 +1,12 @@
+/**
+ * How providers' answers are read, shared with the edge functions: one set of rules, wherever a
+ * response is seen. Loaded when the first wrapped call starts, so that other callers never pay for it.
+ */
+export {
+  createStreamAccumulator,
+  type StreamResult,
+} from "../../../supabase/functions/_tally/accumulate-stream.ts";
+export {
+  type NormalizedUsage,
+  normalizeUsage,
+} from "../../../supabase/functions/_tally/normalize-usage.ts";

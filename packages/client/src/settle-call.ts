@@ -1,0 +1,163 @@
+import { releaseHold } from "./ask-quotas.ts";
+import type { CallUsage } from "./meter-types.ts";
+import type { NormalizedUsage, StreamResult } from "./read-usage.ts";
+import { recordEvent } from "./record-usage.ts";
+import type { Session } from "./session.ts";
+import type { Attribution, Estimate, UsageEvent } from "./types.ts";
+
+/** The rules for reading answers. */
+export type Readers = typeof import("./read-usage.ts");
+
+/** A call that was admitted. */
+export interface AdmittedCall {
+  session: Session;
+  attribution: Attribution;
+  estimate: Estimate;
+  /** Null when admission could not be asked and the call goes ahead all the same. */
+  holdId: string | null;
+  expiresAt: string | null;
+  /** `performance.now()` when it started. */
+  startedAt: number;
+  readers: Readers;
+}
+
+/** How a call ended. */
+export interface Outcome {
+  usage: NormalizedUsage | null;
+  status: "success" | "failed" | "aborted";
+  isEstimated: boolean;
+  response?: unknown;
+}
+
+/**
+ * Writes what a call used and ends its hold. Without an `onLost` handler, throws
+ * UsageNotRecordedError when it cannot.
+ */
+export async function settleCall(call: AdmittedCall, outcome: Outcome): Promise<CallUsage> {
+  const { usage, status, isEstimated, response } = outcome;
+  const durationMs = Math.round(performance.now() - call.startedAt);
+  const common = { ...call.attribution, status, isEstimated, durationMs };
+  const others = (usage?.additional_usage ?? []).map((other) => eventOf(common, other));
+  const event = usage ? eventOf(common, usage) : { ...common, ...countsOf(call.estimate) };
+  const { session, holdId } = call;
+  const receipts: CallUsage[] = [];
+  for (const other of others) {
+    receipts.push(await write(session, other, { holdId, final: false, response }));
+  }
+  return sumOf([await write(session, event, { holdId, response }), ...receipts]);
+}
+
+/** Gives the hold of a call that used nothing back. Should that fail, its expiry does. */
+export async function releaseCall(call: AdmittedCall): Promise<CallUsage> {
+  if (call.holdId !== null) await releaseHold(call.session, call.holdId);
+  return {
+    id: null,
+    status: "released",
+    costUsd: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    totalTokens: 0,
+    priceId: null,
+    isEstimated: false,
+  };
+}
+
+/**
+ * What a stream used. Where the provider's own count did not arrive, the prompt is taken from the
+ * estimate and the answer from its text, at three bytes a token: rather a little too much.
+ */
+export function usageOfStream(call: AdmittedCall, result: StreamResult): NormalizedUsage | null {
+  const { usage, is_estimated, text_bytes, model } = result;
+  if (!is_estimated) return usage;
+  const { inputTokens = 0, maxOutputTokens = Number.POSITIVE_INFINITY } = call.estimate;
+  const emitted = Math.min(Math.ceil(text_bytes / 3), maxOutputTokens);
+  if (!usage && inputTokens === 0 && emitted === 0) return null;
+  const known = usage ?? {
+    model,
+    service_tier: null,
+    classes: { input: inputTokens },
+    input_tokens: inputTokens,
+    output_tokens: 0,
+    anomalies: [],
+    raw: null,
+  };
+  const missing = Math.max(emitted - known.output_tokens, 0);
+  return {
+    ...known,
+    classes: { ...known.classes, output: (known.classes.output ?? 0) + missing },
+    output_tokens: known.output_tokens + missing,
+  };
+}
+
+/** What a response says wins over what was asked for: the model that answered, the tier that served. */
+export function eventOf(asked: UsageEvent, usage: NormalizedUsage): UsageEvent {
+  const model = usage.model ?? asked.model;
+  const requestMetadata = {
+    ...asked.requestMetadata,
+    ...(model !== asked.model && { requested_model: asked.model }),
+    ...(usage.anomalies.length > 0 && { anomalies: usage.anomalies }),
+    ...(usage.provider_cost_usd && { provider_cost_usd: usage.provider_cost_usd }),
+  };
+  return {
+    ...asked,
+    model,
+    serviceTier: usage.service_tier ?? asked.serviceTier,
+    classes: usage.classes,
+    inputTokens: usage.input_tokens,
+    outputTokens: usage.output_tokens,
+    ...(usage.units !== undefined && { units: usage.units, unitType: usage.unit_type }),
+    ...(Object.keys(requestMetadata).length > 0 && { requestMetadata }),
+  };
+}
+
+/** An answer without usage is recorded at what it was estimated to cost, never at zero. */
+function countsOf(estimate: Estimate): Partial<UsageEvent> {
+  const { inputTokens, maxOutputTokens, units, unitType, estimatedCost } = estimate;
+  const isCounted = inputTokens !== undefined || maxOutputTokens !== undefined;
+  return {
+    isEstimated: true,
+    ...(isCounted && { inputTokens: inputTokens ?? 0, outputTokens: maxOutputTokens ?? 0 }),
+    ...(units !== undefined && { units, unitType }),
+    ...(!isCounted && units === undefined && { costUsd: estimatedCost }),
+  };
+}
+
+async function write(
+  session: Session,
+  event: UsageEvent,
+  how: { holdId: string | null; final?: boolean; response: unknown },
+): Promise<CallUsage> {
+  const { data, error } = await recordEvent(session, event, how);
+  const isEstimated = event.isEstimated === true;
+  if (data) return { ...data, isEstimated };
+  if (!session.onLost) throw error;
+  const [lost = event] = error.events;
+  const inputTokens = lost.inputTokens ?? 0;
+  const outputTokens = lost.outputTokens ?? 0;
+  return {
+    id: lost.id ?? null,
+    status: "lost",
+    costUsd: null,
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    priceId: null,
+    isEstimated,
+  };
+}
+
+/** One call that spent tokens on several models is one amount to its caller. */
+function sumOf([first, ...others]: [CallUsage, ...CallUsage[]]): CallUsage {
+  const sum = { ...first };
+  for (const other of others) {
+    sum.inputTokens += other.inputTokens;
+    sum.outputTokens += other.outputTokens;
+    sum.totalTokens += other.totalTokens;
+    // For display: the ledger has the exact amounts, one per event.
+    sum.costUsd =
+      sum.costUsd === null || other.costUsd === null
+        ? null
+        : Number((sum.costUsd + other.costUsd).toFixed(12));
+  }
+  return sum;
+}
