@@ -1,0 +1,84 @@
+import postgres from "postgres";
+import { TallyError } from "./errors.ts";
+
+/** A value that a statement takes. Objects go as `$1::text::jsonb` with their JSON text. */
+export type Parameter = string | number | boolean | null;
+
+/** The claims of a verified user token, as Postgres sees them. */
+export interface UserClaims {
+  sub: string;
+  [claim: string]: unknown;
+}
+
+/** How the functions talk to Postgres: one statement, one answer. */
+export interface Database {
+  /** Runs a statement as the owner of the schema: for the service and for checked API keys. */
+  query<Row>(statement: string, parameters: Parameter[]): Promise<Row[]>;
+  /** Runs a statement as a signed-in user, so that policies and the functions' own checks decide. */
+  queryAs<Row>(claims: UserClaims, statement: string, parameters: Parameter[]): Promise<Row[]>;
+}
+
+/** Longer than any statement here takes; what it protects from is a lock or a network that hangs. */
+const STATEMENT_DEADLINE_MS = 10_000;
+
+/**
+ * Opens a small pool. Statements are not prepared, so that it works behind a transaction pooler;
+ * numerics arrive as text, exact.
+ */
+export function openDatabase(url: string, poolSize: number): Database {
+  const sql = postgres(url, {
+    max: poolSize,
+    prepare: false,
+    fetch_types: false,
+    idle_timeout: 30,
+    connect_timeout: 5,
+    onnotice: () => {},
+    connection: { application_name: "tallybase-functions" },
+  });
+  return {
+    query<Row>(statement: string, parameters: Parameter[]) {
+      return withDeadline<Row>(sql.unsafe(statement, parameters));
+    },
+    async queryAs<Row>(claims: UserClaims, statement: string, parameters: Parameter[]) {
+      const rows = await sql.begin(async (transaction) => {
+        // One round trip for both settings; they end with the transaction.
+        await withDeadline(
+          transaction.unsafe(
+            "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', $1, true)",
+            [JSON.stringify(claims)],
+          ),
+        );
+        return await withDeadline<Row>(transaction.unsafe(statement, parameters));
+      });
+      return rows as Row[];
+    },
+  };
+}
+
+/** Client side, because poolers refuse or ignore `statement_timeout` as a connection setting. */
+async function withDeadline<Row>(query: postgres.PendingQuery<postgres.Row[]>): Promise<Row[]> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      query.cancel();
+      reject(
+        new TallyError("PT503", "The database did not answer in time.", {
+          hint: "Try again in a moment.",
+          headers: { "retry-after": "1" },
+        }),
+      );
+    }, STATEMENT_DEADLINE_MS);
+  });
+  try {
+    return [...(await Promise.race([query, deadline]))] as Row[];
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The only row of a statement that always answers with one. */
+export function onlyRow<Row>(rows: Row[]): Row {
+  const [row] = rows;
+  if (row === undefined) throw new Error("The statement answered with no row.");
+  return row;
+}

@@ -1,0 +1,49 @@
+import { TallyError } from "../errors.ts";
+import type { BlockingQuota } from "./ledger.ts";
+
+/** A refused call: the ordinary error of its code, which also says which quota is in the way. */
+export class RefusedCall extends TallyError {
+  readonly quota: BlockingQuota | null;
+
+  constructor(quota: BlockingQuota | null, model: string) {
+    super("PT402", message(quota, model), { hint: hint(quota), headers: remaining(quota) });
+    this.quota = quota;
+  }
+
+  override toWire() {
+    return { ...super.toWire(), quota: this.quota };
+  }
+}
+
+function message(quota: BlockingQuota | null, model: string): string {
+  if (quota === null) return "The call was not admitted.";
+  if (quota.reason === "unpriced") {
+    return `There is no price for ${model}, and the ${quota.quota_type} ${quota.metric} quota admits priced models only.`;
+  }
+  return `The call could exceed the ${quota.quota_type} ${quota.metric} quota: it needs up to ` +
+    `${quota.requested === null ? "an unknown amount" : plain(quota.requested)}, and ` +
+    `${plain(quota.remaining)} of ${plain(quota.quota_limit)} is left ` +
+    `(${plain(quota.current_usage)} used, ${plain(quota.reserved)} held by running calls).`;
+}
+
+function hint(quota: BlockingQuota | null): string {
+  if (quota?.reason === "unpriced") {
+    return "The operator adds a price with set_price(), or sets the quota's unpriced_policy.";
+  }
+  const ways = "ask for less with a lower token limit, or raise the quota.";
+  return quota?.reset_at ? `Wait until ${quota.reset_at}, ${ways}` : `A${ways.slice(1)}`;
+}
+
+function remaining(quota: BlockingQuota | null): Record<string, string> {
+  if (quota === null) return {};
+  return {
+    "x-tally-remaining": plain(quota.remaining),
+    "x-tally-remaining-metric": quota.metric,
+  };
+}
+
+/** Without an exponent: amounts of money are small. */
+function plain(value: number): string {
+  const text = String(value);
+  return text.includes("e-") ? value.toFixed(15).replace(/0+$/, "") : text;
+}

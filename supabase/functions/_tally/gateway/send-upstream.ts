@@ -1,0 +1,72 @@
+/** A request as the provider gets it. */
+export interface UpstreamRequest {
+  url: string;
+  headers: Headers;
+  body: Uint8Array<ArrayBuffer>;
+}
+
+/** What came back, or why nothing did. */
+export type UpstreamResult =
+  | {
+    kind: "answer";
+    response: Response;
+    /** Ends the exchange, also in the middle of the body. */
+    abort: () => void;
+  }
+  | { kind: "aborted" | "timeout" | "unreachable"; cause: unknown };
+
+/**
+ * Sends a request to a provider. It ends early when the client leaves, and when the provider has
+ * not begun to answer after `timeoutMs`. Redirects are not followed: a key must not travel.
+ */
+export async function sendUpstream(
+  request: UpstreamRequest,
+  options: { fetch: typeof fetch; clientGone: AbortSignal; timeoutMs: number },
+): Promise<UpstreamResult> {
+  const { clientGone, timeoutMs } = options;
+  const controller = new AbortController();
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    controller.abort();
+  }, timeoutMs);
+  const abort = () => controller.abort();
+  if (clientGone.aborted) abort();
+  clientGone.addEventListener("abort", abort);
+  try {
+    const response = await options.fetch(request.url, {
+      method: "POST",
+      headers: request.headers,
+      body: request.body,
+      redirect: "manual",
+      signal: controller.signal,
+    });
+    return { kind: "answer", response, abort };
+  } catch (cause) {
+    if (isLate) return { kind: "timeout", cause };
+    return { kind: clientGone.aborted ? "aborted" : "unreachable", cause };
+  } finally {
+    clearTimeout(timer);
+    clientGone.removeEventListener("abort", abort);
+  }
+}
+
+/** Appends a path to a base URL that may carry a query, as Azure's does. */
+export function upstreamUrl(baseUrl: string, path: string): string {
+  const url = new URL(baseUrl);
+  url.pathname = url.pathname.replace(/\/+$/, "") + path;
+  return url.href;
+}
+
+const PASSED_BACK =
+  /^(content-type|retry-after(-ms)?|x-should-retry|(x-)?request-id|openai-(processing-ms|version|model)|(x|anthropic)-ratelimit-.+)$/;
+
+/**
+ * The headers of a provider's answer that a caller gets. The others describe the connection, or name
+ * the operator's account.
+ */
+export function passedBackHeaders(upstream: Headers): Headers {
+  const headers = new Headers();
+  for (const [name, value] of upstream) if (PASSED_BACK.test(name)) headers.set(name, value);
+  return headers;
+}

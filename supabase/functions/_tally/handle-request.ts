@@ -1,0 +1,181 @@
+import { type Actor, authorizeRequest, type Scope } from "./authorize-request.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { readEnv, type ReadVariable, type TallyEnv } from "./env.ts";
+import { TallyError, toTallyError } from "./errors.ts";
+import { KnownUsers } from "./identify-user.ts";
+import { causeOf, type LogFields, logRequest } from "./log-request.ts";
+
+/** What handlers get from outside: nothing in `_tally` reaches for it by itself. */
+export interface Deps {
+  env: TallyEnv;
+  database: Database;
+  fetch: typeof fetch;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  knownUsers: KnownUsers;
+  /** Keeps the isolate alive for work that outlives the response. */
+  waitUntil: (work: Promise<unknown>) => void;
+}
+
+/** One request on its way through a function. */
+export interface RequestContext {
+  request: Request;
+  /** Path after the function's name, starting with `/`. */
+  path: string;
+  deps: Deps;
+  /** What the request's log line says besides the outcome; handlers add to it. */
+  log: LogFields;
+  /** Refuses methods that are not listed (PT405). */
+  allowMethods: (...methods: string[]) => void;
+  /** Who acts (PT401, PT403). */
+  authorize: () => Promise<Actor>;
+  /** Work that may end after the response was returned, such as a stream: the log line waits for it. */
+  finishAfter: (work: Promise<unknown>) => void;
+}
+
+/** What one function is made of. */
+export interface FunctionDefinition {
+  /** Its name, which is also the first part of its path. */
+  name: string;
+  /** The scope that an API key needs. */
+  scope: Scope;
+  handle: (context: RequestContext) => Promise<Response>;
+  /** How an error looks to its callers; `{ code, message, hint }` when absent. */
+  respondToError?: (error: TallyError, path: string) => Response;
+}
+
+/** The surroundings of a function: what differs between Deno, hosted Supabase and a test. */
+export interface Surroundings {
+  variable: ReadVariable;
+  fetch?: typeof fetch;
+  now?: () => number;
+  database?: Database;
+  waitUntil?: (work: Promise<unknown>) => void;
+}
+
+const ALLOWED_FOR_BROWSERS = {
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers":
+    "x-tally-cost-usd, x-tally-usage-id, x-tally-remaining, x-tally-request-id, x-request-id, retry-after",
+};
+
+/** Makes the fetch handler of one function: CORS, errors in one shape, one log line per request. */
+export function handleRequests(
+  definition: FunctionDefinition,
+  surroundings: Surroundings,
+): (request: Request) => Promise<Response> {
+  let deps: Deps | undefined;
+  return async (request) => {
+    const startedAt = performance.now();
+    const id = crypto.randomUUID();
+    const log: LogFields = {};
+    const path = pathWithin(definition.name, request.url);
+    const afterwards: Promise<unknown>[] = [];
+    let outcome = "ok";
+    let response: Response;
+    try {
+      if (request.method === "OPTIONS") return preflight(request);
+      deps ??= connect(surroundings);
+      const ready = deps;
+      response = await definition.handle({
+        request,
+        path,
+        deps: ready,
+        log,
+        allowMethods: (...methods) => refuseOtherMethods(request.method, methods),
+        authorize: async () => {
+          const actor = await authorizeRequest(request, definition.scope, ready);
+          log.actor = actor.kind;
+          return actor;
+        },
+        finishAfter: (work) => {
+          afterwards.push(work);
+        },
+      });
+    } catch (thrown) {
+      const error = toTallyError(thrown);
+      outcome = error.code;
+      const cause = error.cause === undefined ? undefined : causeOf(error.cause);
+      if (error.status >= 500 && cause !== undefined) log.cause = cause;
+      response = (definition.respondToError ?? respondWithError)(error, path);
+      for (const [name, value] of Object.entries(error.headers)) response.headers.set(name, value);
+    }
+    for (const [name, value] of Object.entries(ALLOWED_FOR_BROWSERS)) {
+      response.headers.set(name, value);
+    }
+    response.headers.set("x-tally-request-id", id);
+    const { status } = response;
+    const writeLog = () =>
+      logRequest({
+        id,
+        function: definition.name,
+        outcome,
+        status,
+        ms: Math.round(performance.now() - startedAt),
+        ...log,
+      });
+    if (afterwards.length === 0) writeLog();
+    else void Promise.allSettled(afterwards).then(writeLog);
+    return response;
+  };
+}
+
+/** The usual answer to an error. */
+export function respondWithError(error: TallyError): Response {
+  return Response.json(error.toWire(), { status: error.status });
+}
+
+/** The surroundings under Deno: its environment, and `EdgeRuntime.waitUntil` where it exists. */
+export function denoSurroundings(): Surroundings {
+  const { Deno, EdgeRuntime } = globalThis as unknown as {
+    Deno: { env: { get: ReadVariable } };
+    EdgeRuntime?: { waitUntil?: (work: Promise<unknown>) => void };
+  };
+  return {
+    variable: (name) => Deno.env.get(name),
+    // Without it the process outlives its requests anyway.
+    ...(EdgeRuntime?.waitUntil && { waitUntil: (work) => EdgeRuntime.waitUntil?.(work) }),
+  };
+}
+
+function connect(surroundings: Surroundings): Deps {
+  const env = readEnv(surroundings.variable);
+  return {
+    env,
+    database: surroundings.database ?? openDatabase(env.databaseUrl, env.databasePoolSize),
+    fetch: surroundings.fetch ?? fetch,
+    now: surroundings.now ?? Date.now,
+    knownUsers: new KnownUsers(),
+    waitUntil: surroundings.waitUntil ?? (() => {}),
+  };
+}
+
+/** The path after the function's name, wherever the function is mounted. */
+function pathWithin(name: string, url: string): string {
+  const { pathname } = new URL(url);
+  const [, rest = ""] = new RegExp(`^(?:/functions/v1)?/${name}(/.*)?$`).exec(pathname) ??
+    [pathname, pathname];
+  return rest === "" ? "/" : rest;
+}
+
+function refuseOtherMethods(method: string, allowed: string[]): void {
+  if (allowed.includes(method)) return;
+  throw new TallyError("PT405", `The method ${method} is not allowed here.`, {
+    hint: `Use ${allowed.join(" or ")}.`,
+    headers: { allow: allowed.join(", ") },
+  });
+}
+
+/** Browsers ask before they send a key. No cookies are used, so any origin may. */
+function preflight(request: Request): Response {
+  return new Response(null, {
+    status: 204,
+    headers: {
+      ...ALLOWED_FOR_BROWSERS,
+      "access-control-allow-methods": "POST, OPTIONS",
+      "access-control-allow-headers": request.headers.get("access-control-request-headers") ??
+        "authorization, content-type",
+      "access-control-max-age": "86400",
+    },
+  });
+}

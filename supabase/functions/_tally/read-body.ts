@@ -1,0 +1,82 @@
+import { TallyError } from "./errors.ts";
+
+/** Largest request body that the functions take unless their settings say more, in bytes. */
+export const MAX_BODY_BYTES = 1024 * 1024;
+
+export type JsonObject = Record<string, unknown>;
+
+/**
+ * Reads a request body, counting while it arrives: a wrong or missing content-length does not help.
+ *
+ * @throws {TallyError} PT413 above `limit` bytes, PT400 for a compressed body or one that stops early.
+ */
+export async function readBody(
+  request: Request,
+  limit = MAX_BODY_BYTES,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const encoding = request.headers.get("content-encoding");
+  if (encoding !== null && encoding.toLowerCase() !== "identity") {
+    throw new TallyError("PT400", "Compressed request bodies are not accepted.", {
+      hint: "Send the body without content-encoding.",
+      details: "content-encoding",
+    });
+  }
+  if (Number(request.headers.get("content-length") ?? 0) > limit) {
+    await request.body?.cancel();
+    throw tooLarge(limit);
+  }
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = request.body?.getReader();
+  while (reader) {
+    const { done, value } = await reader.read().catch((cause: unknown) => {
+      throw new TallyError("PT400", "The request body ended early.", { cause });
+    });
+    if (done) break;
+    size += value.byteLength;
+    if (size > limit) {
+      await reader.cancel();
+      throw tooLarge(limit);
+    }
+    chunks.push(value);
+  }
+  const body = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return body;
+}
+
+/**
+ * Parses a body as a JSON object.
+ *
+ * @throws {TallyError} PT400; the message never repeats the body.
+ */
+export function parseJsonObject(body: Uint8Array): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw new TallyError("PT400", "The request body is not valid JSON.", {
+      hint: "Send a JSON object, encoded as UTF-8.",
+    });
+  }
+  if (!isJsonObject(value)) {
+    throw new TallyError("PT400", "The request body is not a JSON object.", {
+      hint: "Send a JSON object, encoded as UTF-8.",
+    });
+  }
+  return value;
+}
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+function tooLarge(limit: number): TallyError {
+  return new TallyError("PT413", `The request body is larger than ${limit} bytes.`, {
+    hint: "Send less in one request: split a batch, or ask the operator to raise the limit.",
+  });
+}

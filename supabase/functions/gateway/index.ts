@@ -1,0 +1,14 @@
+import { createTextCounter } from "../_tally/count-text.ts";
+import { handleGateway, respondToGatewayError } from "../_tally/gateway/handle-gateway.ts";
+import { denoSurroundings, handleRequests } from "../_tally/handle-request.ts";
+
+const countText = createTextCounter();
+
+export default {
+  fetch: handleRequests({
+    name: "gateway",
+    scope: "gateway",
+    handle: (context) => handleGateway(context, countText),
+    respondToError: respondToGatewayError,
+  }, denoSurroundings()),
+};

@@ -1,0 +1,6 @@
+import { denoSurroundings, handleRequests } from "../_tally/handle-request.ts";
+import { trackUsage } from "../_tally/track-usage.ts";
+
+export default {
+  fetch: handleRequests({ name: "track", scope: "track", handle: trackUsage }, denoSurroundings()),
+};
