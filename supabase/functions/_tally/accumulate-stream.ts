@@ -3,7 +3,7 @@ import { createChatStream } from "./accumulate/chat.ts";
 import { createFinalEventStream } from "./accumulate/final-event.ts";
 import { createGeminiStream } from "./accumulate/gemini.ts";
 import { countText, type StreamReader } from "./accumulate/stream-reader.ts";
-import { isRecord, type JsonRecord } from "./normalize/read-values.ts";
+import { asText, isRecord, type JsonRecord } from "./normalize/read-values.ts";
 import type { NormalizedUsage, NormalizeOptions, UsageApi } from "./normalize/types.ts";
 import { createEventStreamParser } from "./parse-event-stream.ts";
 
@@ -115,7 +115,7 @@ export function createStreamAccumulator(
 
 /** The wire format that an event belongs to; null where it decides nothing. */
 function detectStream(event: JsonRecord): UsageApi | null {
-  const type = String(event["type"] ?? "");
+  const type = asText(event["type"]) ?? "";
   if (Array.isArray(event["choices"]) || event["x_groq"] !== undefined) return "chat";
   if (event["candidates"] !== undefined || event["usageMetadata"] !== undefined) {
     return "generate_content";

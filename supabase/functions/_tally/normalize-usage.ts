@@ -75,7 +75,9 @@ export function normalizeUsage(
   if (raw !== null) return { ...raw, model: model ?? raw.model, raw: usage };
   const draft = createDraft();
   readUsage(draft, vendor, located, options.request);
-  if (isUnexpected(vendor, api)) {
+  if (options.api !== undefined && options.api !== api) {
+    draft.anomalies.push(`unexpected_shape: ${api} usage where ${options.api} was expected`);
+  } else if (isForeign(vendor, api)) {
     draft.anomalies.push(`unexpected_shape: ${api} usage from ${vendor.slice(0, 40)}`);
   }
   const isBatchLine = asRecord(response)["custom_id"] !== undefined;
@@ -171,13 +173,14 @@ function statedModel(owner: JsonRecord): string | null {
     asText(asRecord(response)["modelId"]);
 }
 
-const FOREIGN_SHAPES: { readonly [provider: string]: readonly UsageApi[] } = {
-  openai: ["messages", "generate_content", "interactions", "converse", "cohere"],
-  anthropic: ["responses", "images", "realtime", "generate_content", "interactions", "cohere"],
-  google: ["responses", "images", "realtime", "converse", "cohere"],
-  xai: ["generate_content", "interactions", "converse", "cohere"],
-};
+/** Shapes that a provider's own endpoints never answer in. */
+const FOREIGN_SHAPES = new Map<string, readonly UsageApi[]>([
+  ["openai", ["messages", "generate_content", "interactions", "converse", "cohere"]],
+  ["anthropic", ["responses", "images", "realtime", "generate_content", "interactions", "cohere"]],
+  ["google", ["responses", "images", "realtime", "converse", "cohere"]],
+  ["xai", ["generate_content", "interactions", "converse", "cohere"]],
+]);
 
-function isUnexpected(provider: string, api: UsageApi): boolean {
-  return FOREIGN_SHAPES[provider.split(/[.:]/, 1)[0] ?? ""]?.includes(api) ?? false;
+function isForeign(provider: string, api: UsageApi): boolean {
+  return FOREIGN_SHAPES.get(provider.split(/[.:]/, 1)[0] ?? "")?.includes(api) ?? false;
 }

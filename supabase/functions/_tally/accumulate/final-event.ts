@@ -27,7 +27,7 @@ export function createFinalEventStream(
 
   return {
     push(event) {
-      const type = String(event["type"] ?? event["event_type"] ?? "");
+      const type = asText(event["type"] ?? event["event_type"]) ?? "";
       model = statedModel(event) ?? model;
       emitDelta(type, event, emit);
       // Read at once, so that the response with its text is not kept.

@@ -8,6 +8,7 @@ import {
   isRecord,
   type JsonRecord,
   readField,
+  readTier,
 } from "./read-values.ts";
 import { splitOutput } from "./split-tokens.ts";
 
@@ -18,13 +19,13 @@ import { splitOutput } from "./split-tokens.ts";
  */
 export function readAnthropic(draft: Draft, usage: JsonRecord): void {
   readTokens(draft, usage);
-  draft.tier = readTier(usage);
+  draft.tier = readServedTier(usage);
   for (const entry of asArray(usage["iterations"]).filter(isRecord)) {
     if (entry["type"] === "compaction") readTokens(draft, entry);
     if (entry["type"] !== "advisor_message") continue;
     const other = createDraft();
     readTokens(other, entry);
-    other.tier = readTier({ ...usage, speed: null });
+    other.tier = readServedTier({ ...usage, speed: null });
     draft.others.push({ model: asText(entry["model"]), draft: other, raw: entry });
   }
   const tools = asRecord(usage["server_tool_use"]);
@@ -54,11 +55,11 @@ function readTokens(draft: Draft, usage: JsonRecord): void {
 }
 
 /** Tier, fast mode and a surcharged region, each of which is a rate card of its own. */
-function readTier(usage: JsonRecord): string | null {
-  const stated = asText(usage["service_tier"]);
-  const standard = stated === null || stated === "standard";
-  const tier = standard && usage["speed"] === "fast" ? "fast" : stated;
-  const region = asText(usage["inference_geo"]);
+function readServedTier(usage: JsonRecord): string | null {
+  const stated = readTier(usage["service_tier"]);
+  const isStandard = stated === null || stated === "standard";
+  const tier = isStandard && usage["speed"] === "fast" ? "fast" : stated;
+  const region = readTier(usage["inference_geo"]);
   if (region === null || region === "global" || region === "not_available") return tier;
   return `${tier ?? "standard"}_${region}`;
 }

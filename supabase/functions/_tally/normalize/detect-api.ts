@@ -1,3 +1,4 @@
+import { INPUT, OUTPUT } from "./openai-tokens.ts";
 import { asRecord, field, hasField, isRecord, type JsonRecord } from "./read-values.ts";
 import type { UsageApi } from "./types.ts";
 
@@ -22,7 +23,10 @@ const WRAPPER_KEYS = [
   "data", // OpenRouter's generation record
 ] as const;
 
-/** Finds the usage object of a response, an event or a batch line; null where there is none. */
+/**
+ * Finds the usage object of a response, an event or a batch line; null where there is none.
+ * A forced wire format that cannot read what is there gives way to the one that can.
+ */
 export function locateUsage(
   provider: string,
   response: unknown,
@@ -31,21 +35,24 @@ export function locateUsage(
   let level: JsonRecord[] = isRecord(response) ? [response] : [];
   for (let depth = 0; depth < 4 && level.length > 0; depth++) {
     for (const owner of level) {
-      for (const key of USAGE_KEYS) {
-        const usage = owner[key];
-        const api = isRecord(usage) ? forced ?? detectApi(provider, usage, owner) : null;
-        if (isRecord(usage) && api !== null) return { usage, owner, api };
-      }
-    }
-    for (const owner of level) {
-      const api = forced ?? detectApi(provider, owner, owner);
-      if (api !== null && (forced === undefined || statesUsage(owner))) {
-        return { usage: owner, owner, api };
+      const found = USAGE_KEYS.map((key) => owner[key]).filter(isRecord);
+      // The object may be the bare usage itself; deeper down it may be anything, a user's too.
+      const candidates = depth === 0 || isBareWrapper(owner) ? [...found, owner] : found;
+      for (const usage of candidates) {
+        const api = forced !== undefined && canRead(forced, usage)
+          ? forced
+          : detectApi(provider, usage, owner);
+        if (api !== null) return { usage, owner, api };
       }
     }
     level = level.flatMap((owner) => WRAPPER_KEYS.map((key) => owner[key]).filter(isRecord));
   }
   return null;
+}
+
+/** Cohere's `meta` and OpenRouter's record of a generation hold counts without a usage object. */
+function isBareWrapper(record: JsonRecord): boolean {
+  return hasField(record, ["billed_units", "native_tokens_prompt"]);
 }
 
 /** Decides the wire format by which fields are there; the provider breaks ties only. */
@@ -115,7 +122,7 @@ function detectSnake(provider: string, usage: JsonRecord, owner: JsonRecord): Us
   return /anthropic|claude/.test(provider) ? "messages" : "responses";
 }
 
-function detectCamel(provider: string, usage: JsonRecord, owner: JsonRecord): UsageApi {
+function detectCamel(provider: string, usage: JsonRecord, owner: JsonRecord): UsageApi | null {
   if (isRecord(usage["inputTokensDetails"])) return "responses";
   const isConverse = hasField(usage, [
     "cacheReadInputTokens",
@@ -123,13 +130,35 @@ function detectCamel(provider: string, usage: JsonRecord, owner: JsonRecord): Us
     "cacheDetails",
   ]);
   if (isConverse || owner["stopReason"] !== undefined) return "converse";
-  if (isRecord(usage["inputTokens"]) || isRecord(usage["inputTokenDetails"])) return "ai_sdk";
+  if (isRecord(usage["inputTokens"]) || isRecord(usage["outputTokens"])) {
+    const isStated = [usage["inputTokens"], usage["outputTokens"]].some((counts) =>
+      Object.values(asRecord(counts)).some((count) => count !== undefined && count !== null)
+    );
+    return isStated ? "ai_sdk" : null;
+  }
+  if (isRecord(usage["inputTokenDetails"])) return "ai_sdk";
   if (hasField(usage, ["cachedInputTokens", "reasoningTokens"])) return "ai_sdk";
   return /bedrock|amazon|aws/.test(provider) ? "converse" : "ai_sdk";
 }
 
-function statesUsage(record: JsonRecord): boolean {
-  return detectApi("", record, record) !== null;
+/** Whether a wire format's reader would find any of its counts. */
+function canRead(api: UsageApi, usage: JsonRecord): boolean {
+  switch (api) {
+    case "messages":
+      return hasSnake(usage, ["input_tokens", "output_tokens", ...ANTHROPIC_FIELDS]);
+    case "generate_content":
+    case "interactions":
+      return hasField(usage, [...GEMINI_FIELDS, ...INTERACTION_FIELDS]);
+    case "converse":
+    case "ai_sdk":
+      return hasSnake(usage, ["inputTokens", "outputTokens", "inputTokenCount", "tokens"]);
+    case "cohere":
+      return hasField(usage, ["billed_units", "tokens"]);
+    case "count_tokens":
+      return hasSnake(usage, ["totalTokens", "input_tokens"]);
+    default:
+      return hasField(usage, [...INPUT, ...OUTPUT, "total_tokens"]) || usage["type"] === "duration";
+  }
 }
 
 function hasSnake(record: JsonRecord, names: readonly string[]): boolean {

@@ -16,13 +16,13 @@ import {
 } from "./read-values.ts";
 import { type Modalities, outputWithReasoning, splitOutput, splitPrompt } from "./split-tokens.ts";
 
-const TRAFFIC_TIERS: { readonly [type: string]: string } = {
-  ON_DEMAND: "standard",
-  ON_DEMAND_PRIORITY: "priority",
-  ON_DEMAND_FLEX: "flex",
-  ON_DEMAND_OFFPEAK: "offpeak",
-  PROVISIONED_THROUGHPUT: "provisioned",
-};
+const TRAFFIC_TIERS = new Map([
+  ["ON_DEMAND", "standard"],
+  ["ON_DEMAND_PRIORITY", "priority"],
+  ["ON_DEMAND_FLEX", "flex"],
+  ["ON_DEMAND_OFFPEAK", "offpeak"],
+  ["PROVISIONED_THROUGHPUT", "provisioned"],
+]);
 
 /** The two spellings of the same counts: generateContent (and Live), Interactions. */
 const PROMPT = ["promptTokenCount", "total_input_tokens"] as const;
@@ -76,7 +76,7 @@ export function readGemini(draft: Draft, usage: JsonRecord, owner: JsonRecord): 
   addClass(draft, "web_search", countSearches(draft, usage, owner));
   const traffic = asText(field(usage, "trafficType"));
   draft.tier = traffic !== null
-    ? TRAFFIC_TIERS[traffic] ?? null
+    ? TRAFFIC_TIERS.get(traffic) ?? null
     : readTier(field(usage, "serviceTier") ?? field(owner, "service_tier"));
 }
 
@@ -103,7 +103,7 @@ export function readGeminiEmbeddings(draft: Draft, owner: JsonRecord): boolean {
 function readMedia(draft: Draft, usage: JsonRecord, names: readonly string[]): Modalities {
   const media: Modalities = { audio: 0, image: 0, video: 0 };
   for (const entry of asArray(firstField(usage, names)).filter(isRecord)) {
-    const modality = String(entry["modality"]).toLowerCase();
+    const modality = asText(entry["modality"])?.toLowerCase();
     if (modality === "audio" || modality === "image" || modality === "video") {
       media[modality] += readField(draft, entry, ["tokenCount", "tokens"]);
     }
@@ -116,9 +116,10 @@ function countSearches(draft: Draft, usage: JsonRecord, owner: JsonRecord): numb
   let searches = 0;
   for (const entry of asArray(usage["grounding_tool_count"]).filter(isRecord)) {
     const count = readField(draft, entry, ["count"]);
-    if (entry["type"] === "google_search") searches += count;
-    else if (entry["type"] === "google_maps") addClass(draft, "maps_search", count);
-    else if (count > 0) draft.anomalies.push(`unmetered_tool: ${String(entry["type"])} ${count}`);
+    const type = asText(entry["type"]) ?? "tool";
+    if (type === "google_search") searches += count;
+    else if (type === "google_maps") addClass(draft, "maps_search", count);
+    else if (count > 0) draft.anomalies.push(`unmetered_tool: ${type.slice(0, 40)} ${count}`);
   }
   for (const candidate of asArray(owner["candidates"])) {
     const grounding = asRecord(asRecord(candidate)["groundingMetadata"]);

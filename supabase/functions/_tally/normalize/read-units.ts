@@ -5,9 +5,8 @@ import {
   type Draft,
   isRecord,
   type JsonRecord,
-  movePoint,
   readQuantity,
-  toDecimal,
+  readTicks,
 } from "./read-values.ts";
 import type { UsageApi, UsageRequest } from "./types.ts";
 
@@ -37,8 +36,7 @@ export function readUnits(
   } else if (api === "transcription" || typeof owner["text"] === "string") {
     setUnits(draft, seconds, "second");
   }
-  const ticks = toDecimal(usage["cost_in_usd_ticks"]);
-  if (ticks !== undefined && /^\d+$/.test(ticks)) draft.cost = movePoint(ticks, 10);
+  draft.cost = readTicks(usage);
 }
 
 /** Seconds of a finished video; one that failed or is still being made costs nothing. */

@@ -65,28 +65,42 @@ export function hasField(record: JsonRecord, names: readonly string[]): boolean 
  */
 export function readQuantity(draft: Draft, value: unknown, name: string): number {
   if (value === undefined || value === null) return 0;
-  let quantity = typeof value === "bigint" ? Number(value) : value;
-  if (typeof quantity === "string" && /^\d+(\.\d+)?$/.test(quantity)) quantity = Number(quantity);
-  if (typeof quantity === "number" && quantity >= 0 && quantity <= LARGEST_COUNT) {
-    return quantity + 0;
-  }
-  draft.anomalies.push(`invalid_count: ${name} is ${describe(value)}, taken as 0`);
-  return 0;
+  const quantity = toQuantity(value);
+  if (quantity === null) note(draft, name, value, 0);
+  return quantity ?? 0;
 }
 
-/** A whole number of tokens or units; a fraction is rounded up and noted. */
+/** A whole number of tokens or units. A fraction is rounded up; that, and digits as text, is noted. */
 export function readCount(draft: Draft, value: unknown, name: string): number {
-  const quantity = readQuantity(draft, value, name);
-  const count = Math.ceil(quantity);
-  if (count !== quantity) {
-    draft.anomalies.push(`invalid_count: ${name} is ${describe(value)}, taken as ${count}`);
-  }
+  if (value === undefined || value === null) return 0;
+  const quantity = toQuantity(value);
+  const count = Math.ceil(quantity ?? 0);
+  if (count !== quantity || typeof value === "string") note(draft, name, value, count);
   return count;
 }
 
 /** Reads one of several names of the same count. */
 export function readField(draft: Draft, record: JsonRecord, names: readonly string[]): number {
-  return readCount(draft, firstField(record, names), names[0] as string);
+  const name = names.find((each) => hasField(record, [each]));
+  return name === undefined ? 0 : readCount(draft, field(record, name), name);
+}
+
+function toQuantity(value: unknown): number | null {
+  const isDigits = typeof value === "string" && /^\d{1,16}(\.\d+)?$/.test(value);
+  const quantity = isDigits || typeof value === "bigint" ? Number(value) : value;
+  // The sum turns a negative zero into zero.
+  return typeof quantity === "number" && quantity >= 0 && quantity <= LARGEST_COUNT
+    ? quantity + 0
+    : null;
+}
+
+function note(draft: Draft, name: string, value: unknown, taken: number): void {
+  const seen = typeof value === "string"
+    ? JSON.stringify(value.slice(0, 24))
+    : typeof value === "object"
+    ? "an object"
+    : String(value);
+  draft.anomalies.push(`invalid_count: ${name} is ${seen}, taken as ${taken}`);
 }
 
 /** A total that is compared with its parts; null where it is not stated. */
@@ -100,14 +114,11 @@ export function readTotal(
 
 /** The served tier: `default` is the standard one, `auto` is a wish and not a tier. */
 export function readTier(value: unknown): string | null {
-  const tier = asText(value)?.toLowerCase().replace(/^service_tier_/, "") ?? null;
-  if (tier === "auto" || tier === "unspecified") return null;
+  const tier = asText(value)?.toLowerCase().replace(/^service_tier_/, "") ?? "";
+  if (tier === "auto" || tier === "unspecified" || !/^[a-z][a-z0-9_-]{0,31}$/.test(tier)) {
+    return null;
+  }
   return tier === "default" || tier === "on_demand" ? "standard" : tier;
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 24));
-  return typeof value === "object" ? "an object" : String(value);
 }
 
 /** Adds to a class. */
@@ -130,8 +141,14 @@ export function toDecimal(value: unknown): string | undefined {
   return movePoint(match[1] + (match[2] ?? ""), (match[2]?.length ?? 0) - Number(match[3] ?? 0));
 }
 
+/** xAI's cost, stated in ticks of 1e-10 USD. */
+export function readTicks(usage: JsonRecord): string | undefined {
+  const ticks = toDecimal(field(usage, "cost_in_usd_ticks"));
+  return ticks !== undefined && /^\d+$/.test(ticks) ? movePoint(ticks, 10) : undefined;
+}
+
 /** Digits with the decimal point set before the last `places` of them. */
-export function movePoint(digits: string, places: number): string {
+function movePoint(digits: string, places: number): string {
   const padded = places < 0 ? digits + "0".repeat(-places) : digits.padStart(places + 1, "0");
   const point = padded.length - Math.max(places, 0);
   const whole = padded.slice(0, point).replace(/^0+(?=\d)/, "");

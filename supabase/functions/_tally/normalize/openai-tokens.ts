@@ -1,0 +1,111 @@
+import {
+  addClass,
+  asRecord,
+  type Draft,
+  field,
+  firstField,
+  hasField,
+  isRecord,
+  isXai,
+  type JsonRecord,
+  readCount,
+  readField,
+  readQuantity,
+  readTotal,
+  restOf,
+} from "./read-values.ts";
+import { type Modalities, outputWithReasoning, splitOutput, splitPrompt } from "./split-tokens.ts";
+import type { UsageApi } from "./types.ts";
+
+// The last of each is in OpenRouter's record of a generation.
+export const INPUT = ["input_tokens", "prompt_tokens", "native_tokens_prompt"] as const;
+export const OUTPUT = ["output_tokens", "completion_tokens", "native_tokens_completion"] as const;
+const CACHE_READ_BESIDE_DETAILS = [
+  "prompt_cache_hit_tokens", // DeepSeek
+  "cache_read_input_tokens", // proxies that keep Anthropic's names beside OpenAI's
+  "num_cached_tokens", // Mistral
+  "cached_tokens", // Moonshot
+  "native_tokens_cached", // OpenRouter's record of a generation
+] as const;
+
+/**
+ * Token counts in OpenAI's shapes. Cached, cache-write and media tokens lie inside the input total,
+ * reasoning and media inside the output total; only where reasoning lies differs (xAI chat:
+ * beside), and the stated total tells.
+ */
+export function readOpenAiTokens(
+  draft: Draft,
+  usage: JsonRecord,
+  api: UsageApi,
+  provider: string,
+): void {
+  const inputDetails = asRecord(firstField(usage, [
+    "input_tokens_details",
+    "prompt_tokens_details",
+    "input_token_details",
+    "prompt_token_details",
+  ]));
+  const outputDetails = asRecord(firstField(usage, [
+    "output_tokens_details",
+    "completion_tokens_details",
+    "output_token_details",
+  ]));
+  const input = readField(draft, usage, INPUT);
+  const output = readField(draft, usage, OUTPUT);
+  const reasoning = readCount(
+    draft,
+    field(outputDetails, "reasoning_tokens") ??
+      firstField(usage, ["reasoning_tokens", "native_tokens_reasoning"]),
+    "reasoning_tokens",
+  );
+  const seconds = readQuantity(draft, field(usage, "prompt_audio_seconds"), "prompt_audio_seconds");
+  addClass(draft, "second", seconds);
+  // Voxtral's total counts audio tokens that are billed by the second and stated nowhere else.
+  const total = seconds > 0 ? null : readTotal(draft, usage, ["total_tokens"]);
+
+  const cached = readCount(
+    draft,
+    field(inputDetails, "cached_tokens") ?? firstField(usage, CACHE_READ_BESIDE_DETAILS),
+    "cached_tokens",
+  );
+  const split = field(inputDetails, "cached_tokens_details");
+  const media = readMedia(draft, inputDetails);
+  const writtenByTtl = field(inputDetails, "cache_creation_token_details") ??
+    field(usage, "cache_creation");
+  const written1h = readField(draft, asRecord(writtenByTtl), ["ephemeral_1h_input_tokens"]);
+  const written = readCount(
+    draft,
+    firstField(inputDetails, ["cache_write_tokens", "cache_creation_tokens"]) ??
+      field(usage, "cache_creation_input_tokens"),
+    "cache_write_tokens",
+  );
+  // xAI sometimes states a cached count above the prompt: then it is counted beside it.
+  const cachedBeside = isXai(provider) && cached > input ? cached : 0;
+  splitPrompt(draft, {
+    total: input + cachedBeside,
+    media,
+    cached,
+    cachedMedia: isRecord(split) ? readMedia(draft, split) : null,
+    written: restOf(draft, Math.max(written, written1h), written1h, "cache write tokens"),
+    written1h,
+  });
+
+  const outputMedia = readMedia(draft, outputDetails);
+  const textStated = hasField(outputDetails, ["text_tokens"]);
+  if (api === "images" && outputMedia.image === 0 && !textStated) outputMedia.image = output;
+  if (api === "speech" && outputMedia.audio === 0 && !textStated) outputMedia.audio = output;
+  const allOutput = outputWithReasoning(
+    draft,
+    { input, inputBeside: cachedBeside, output, reasoning, total },
+    isXai(provider) && api === "chat",
+  );
+  splitOutput(draft, allOutput, reasoning, outputMedia);
+}
+
+function readMedia(draft: Draft, details: JsonRecord): Modalities {
+  return {
+    audio: readField(draft, details, ["audio_tokens"]),
+    image: readField(draft, details, ["image_tokens"]),
+    video: readField(draft, details, ["video_tokens"]),
+  };
+}
