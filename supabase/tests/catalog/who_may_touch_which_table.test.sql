@@ -1,0 +1,71 @@
+begin;
+select plan(4);
+
+create function pg_temp.rights(role text, relation regclass) returns text language sql as $$
+  select coalesce(
+    string_agg(lower(p), ' ' order by p) filter (where has_table_privilege(role, relation, p)),
+    (select 'select some columns' where has_any_column_privilege(role, relation, 'SELECT')),
+    ''
+  )
+  from unnest(array['DELETE', 'INSERT', 'SELECT', 'TRUNCATE', 'UPDATE']) as p
+$$;
+
+-- anon, authenticated, service_role
+select set_eq(
+  $$
+    select
+      c.relname::text,
+      pg_temp.rights('anon', c.oid),
+      pg_temp.rights('authenticated', c.oid),
+      pg_temp.rights('service_role', c.oid)
+    from pg_class as c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v')
+  $$,
+  $$
+    values
+      ('api_keys', '', 'select some columns', 'select'),
+      ('cost_estimates', '', 'select', 'select'),
+      ('organization_members', '', 'select', 'delete insert select truncate update'),
+      ('organizations', '', 'select', 'delete insert select truncate update'),
+      ('token_usage', '', 'select', 'select'),
+      ('unpriced_usage', '', 'select', 'select'),
+      ('usage_holds', '', 'select', 'select'),
+      ('usage_quotas', '', 'select', 'delete insert select'),
+      ('usage_summary', '', 'select', 'select')
+  $$,
+  'public: rights of anon, authenticated and service_role on each table and view');
+
+select is_empty(
+  $$
+    select a.attname
+    from pg_attribute as a
+    where a.attrelid = 'public.api_keys'::regclass
+      and a.attnum > 0
+      and has_column_privilege('authenticated', a.attrelid, a.attnum, 'select') = (a.attname = 'key_hash')
+  $$,
+  'members read every column of an API key but its hash');
+
+select is_empty(
+  $$
+    select c.oid::regclass, r
+    from pg_class as c
+    cross join unnest(array['anon', 'authenticated', 'service_role']) as r
+    where c.relnamespace = 'tally'::regnamespace
+      and c.relkind in ('r', 'p', 'v')
+      and pg_temp.rights(r, c.oid) <> ''
+  $$,
+  'tally: no API role has any right on a private table, view or partition');
+
+select is_empty(
+  $$
+    select c.oid::regclass, r
+    from pg_class as c
+    cross join unnest(array['anon', 'authenticated']) as r
+    where c.relnamespace in ('public'::regnamespace, 'tally'::regnamespace)
+      and c.relkind = 'S'
+      and has_sequence_privilege(r, c.oid, 'select, usage, update')
+  $$,
+  'sequences are nobody''s but the server''s');
+
+select * from finish();
+rollback;
