@@ -106,19 +106,14 @@ async function writeAll(response: ServerResponse, bytes: Buffer, behaviour: Beha
   const size = behaviour.split ? Math.max(1, behaviour.split) : bytes.length;
   for (let start = 0; start < bytes.length; start += size) {
     if (response.destroyed) return;
-    const isFlushed = response.write(bytes.subarray(start, start + size));
-    if (!isFlushed && !response.destroyed) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          response.off("drain", done);
-          response.off("close", done);
-          resolve();
-        };
-        response.once("drain", done);
-        response.once("close", done);
-      });
-    }
-    // A turn of the event loop, so that each piece leaves as its own packet.
-    if (behaviour.split) await new Promise<void>((resolve) => setImmediate(resolve));
+    // Waiting until the bytes have left keeps pieces apart, and nothing is lost by a cut after them.
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        response.off("close", done);
+        resolve();
+      };
+      response.once("close", done);
+      response.write(bytes.subarray(start, start + size), done);
+    });
   }
 }

@@ -10,7 +10,7 @@ export interface LogFields {
   events?: number;
   input_tokens?: number;
   output_tokens?: number;
-  /** How a metered call ended: success, failed, timeout, aborted. */
+  /** How a metered call ended: success, failed, timeout, aborted; refused by the provider. */
   call?: string;
   /** Code of the error because of which a call could not be recorded; its hold is named beside it. */
   unsettled?: string;

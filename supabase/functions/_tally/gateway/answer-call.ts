@@ -33,6 +33,8 @@ const SETTLE_PATIENCE_MS = 2_000;
 export async function answerCall(running: RunningCall, context: RequestContext): Promise<Response> {
   const { deps, request } = context;
   const stopKeeping = keepHold(running.ledger, running.holdId);
+  // A stream's headers leave before its event exists: they tell what is left beside its hold.
+  const headroom = running.call.request.isStream ? findHeadroom(running) : Promise.resolve(null);
   let isStreaming = false;
   try {
     const result = await sendUpstream(running.upstream, {
@@ -42,10 +44,10 @@ export async function answerCall(running: RunningCall, context: RequestContext):
     });
     if (result.kind !== "answer") return await answerNothing(result.kind, running, context);
     const { response } = result;
-    if (!response.ok) return await passOnRefusal(response, running);
+    if (!response.ok) return await passOnRefusal(response, running, context);
     if (isEventStream(response)) {
       isStreaming = true;
-      return await passOnStream(result, running, context, stopKeeping);
+      return passOnStream(result, running, context, stopKeeping, await headroom);
     }
     return await passOnAnswer(result, running, context);
   } finally {
@@ -83,7 +85,12 @@ async function answerNothing(
 }
 
 /** The provider's own error, untouched: it costs nothing. */
-async function passOnRefusal(response: Response, running: RunningCall): Promise<Response> {
+async function passOnRefusal(
+  response: Response,
+  running: RunningCall,
+  { log }: RequestContext,
+): Promise<Response> {
+  log.call = "refused";
   await running.ledger.release(running.holdId);
   const { status, body, headers } = response;
   return new Response(body, { status, headers: passedBackHeaders(headers) });
@@ -124,12 +131,13 @@ async function passOnAnswer(
   });
 }
 
-async function passOnStream(
+function passOnStream(
   { response, abort }: Answer,
   running: RunningCall,
   context: RequestContext,
   stopKeeping: () => void,
-): Promise<Response> {
+  headroom: Headroom | null,
+): Response {
   const { deps, request } = context;
   const { promise: isOver, resolve: over } = Promise.withResolvers<void>();
   context.finishAfter(isOver);
@@ -145,7 +153,7 @@ async function passOnStream(
       over();
     },
   });
-  const headers = withTallyHeaders(response, running, await findHeadroom(running), null);
+  const headers = withTallyHeaders(response, running, headroom, null);
   return new Response(body, { status: response.status, headers });
 }
 

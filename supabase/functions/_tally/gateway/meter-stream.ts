@@ -41,14 +41,21 @@ export function meterStream(
   const text = new EmittedText();
   let ended: Promise<void> | undefined;
 
-  /** Reads frames; gives back the bytes that the client may see. */
-  function follow(frames: Frame[]): Uint8Array[] {
-    return frames.flatMap((frame) => {
+  /** Reads frames and hands on what the client may see: the piece as it came, or whole frames. */
+  function deliver(
+    controller: ReadableStreamDefaultController<Uint8Array>,
+    frames: Frame[],
+    piece?: Uint8Array,
+  ): boolean {
+    const visible = frames.flatMap((frame) => {
       if (frame.data === null) return frame.bytes;
       const { isUsageOnly, text: added } = reader.read(frame.data);
       text.add(added);
-      return isUsageOnly && hidesUsage ? [] : frame.bytes;
+      return isUsageOnly ? [] : frame.bytes;
     });
+    const outgoing = hidesUsage ? visible : piece === undefined ? [] : [piece];
+    for (const bytes of outgoing) controller.enqueue(bytes);
+    return outgoing.length > 0;
   }
 
   function finish(how: StreamOutcome["status"]): Promise<void> {
@@ -82,24 +89,20 @@ export function meterStream(
             piece = await withinSilence(upstream.read(), idleMs);
           } catch (cause) {
             if (ended !== undefined) return;
-            const rest = follow(splitter.end());
-            await finish(cause instanceof Silence ? "timeout" : "failed");
+            deliver(controller, splitter.end());
             abortUpstream();
-            for (const bytes of rest) controller.enqueue(bytes);
+            await finish(cause instanceof Silence ? "timeout" : "failed");
             controller.error(cause);
             return;
           }
           if (ended !== undefined) return;
-          const seen = follow(piece.done ? splitter.end() : splitter.push(piece.value));
           if (piece.done) {
-            if (hidesUsage) { for (const bytes of seen) controller.enqueue(bytes); }
+            deliver(controller, splitter.end());
             await finish("success");
             controller.close();
             return;
           }
-          const visible = hidesUsage ? seen : [piece.value];
-          for (const bytes of visible) controller.enqueue(bytes);
-          if (visible.length > 0) return;
+          if (deliver(controller, splitter.push(piece.value), piece.value)) return;
         }
       },
       cancel: leave,

@@ -59,7 +59,7 @@ export function upstreamUrl(baseUrl: string, path: string): string {
 }
 
 const PASSED_BACK =
-  /^(content-type|retry-after(-ms)?|x-should-retry|(x-)?request-id|openai-(processing-ms|version|model)|(x|anthropic)-ratelimit-.+)$/;
+  /^(content-type|cache-control|retry-after(-ms)?|x-should-retry|(x-)?request-id|openai-(processing-ms|version|model)|(x|anthropic)-ratelimit-.+)$/;
 
 /**
  * The headers of a provider's answer that a caller gets. The others describe the connection, or name
