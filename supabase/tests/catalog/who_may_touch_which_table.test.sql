@@ -10,19 +10,19 @@ create function pg_temp.rights(role text, relation regclass) returns text langua
   from unnest(array['DELETE', 'INSERT', 'SELECT', 'TRUNCATE', 'UPDATE']) as p
 $$;
 
--- anon, authenticated, service_role
 select set_eq(
   $$
     select
       c.relname::text,
-      pg_temp.rights('anon', c.oid),
-      pg_temp.rights('authenticated', c.oid),
-      pg_temp.rights('service_role', c.oid)
+      pg_temp.rights('anon', c.oid) as anon,
+      pg_temp.rights('authenticated', c.oid) as authenticated,
+      pg_temp.rights('service_role', c.oid) as service_role
     from pg_class as c
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v')
   $$,
   $$
     values
+      -- name, anon, authenticated, service_role
       ('api_keys', '', 'select some columns', 'select'),
       ('cost_estimates', '', 'select', 'select'),
       ('organization_members', '', 'select', 'delete insert select truncate update'),

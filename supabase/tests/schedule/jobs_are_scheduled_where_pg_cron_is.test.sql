@@ -1,0 +1,17 @@
+begin;
+select plan(2);
+
+select case
+  when exists (select from pg_extension where extname = 'pg_cron') then
+    set_eq(
+      'select jobname from cron.job',
+      array['tallybase tick', 'tallybase cron history'],
+      'the migrations schedule what keeps the tables tidy')
+  else
+    hasnt_schema('cron', 'without pg_cron nothing is scheduled')
+end;
+
+select lives_ok('select tally.tick()', 'what is scheduled can be called by anything else as well');
+
+select * from finish();
+rollback;
