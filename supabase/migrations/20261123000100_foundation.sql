@@ -45,13 +45,16 @@ create function tally.is_operator()
 returns boolean
 language plpgsql stable security invoker set search_path = ''
 as $$
+declare
+  v_role text := tally.acting_role();
 begin
-  return tally.acting_role() = 'service_role'
-    or pg_catalog.pg_has_role(
-      tally.acting_role(),
-      (select n.nspowner from pg_catalog.pg_namespace as n where n.nspname = 'tally'),
-      'usage'
-    );
+  if v_role = 'service_role' then
+    return true;
+  elsif v_role in ('authenticated', 'anon') then
+    return false;
+  end if;
+  return pg_catalog.pg_has_role(
+    v_role, (select n.nspowner from pg_catalog.pg_namespace as n where n.nspname = 'tally'), 'usage');
 end;
 $$;
 comment on function tally.is_operator() is

@@ -29,8 +29,10 @@ alter table tally.model_rules enable row level security;
 
 create function tally.match_model(provider text, model text)
 returns table (to_provider text, to_model text)
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
+begin
+  return query
   select r.to_provider, r.to_model
   from tally.model_rules as r
   where r.provider = match_model.provider
@@ -41,7 +43,8 @@ as $$
       else match_model.model ~ r.pattern
     end
   order by r.position
-  limit 1
+  limit 1;
+end;
 $$;
 comment on function tally.match_model(text, text) is 'The priced model whose rule recognizes an id; no row when none does.';
 revoke execute on function tally.match_model(text, text) from public, anon, authenticated;
@@ -92,71 +95,80 @@ comment on function tally.in_daily_window(timestamptz, time, time) is
 revoke execute on function tally.in_daily_window(timestamptz, time, time) from public, anon, authenticated;
 grant execute on function tally.in_daily_window(timestamptz, time, time) to service_role;
 
-create function tally.price_calls(
-  organization_ids uuid[], providers text[], models text[], service_tiers text[],
-  classes jsonb[], prompt_tokens bigint[], ats timestamptz[])
-returns table (call bigint, cost_usd numeric, price_id bigint)
-language sql stable security definer set search_path = ''
+create function tally.price_call(
+  organization_id uuid, provider text, model text, service_tier text, classes jsonb, prompt_tokens bigint,
+  at timestamptz, out cost_usd numeric, out price_id bigint, out priced_model text)
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
-  -- The one place where use becomes money. Prices of a class are exact decimals per token or unit,
-  -- so the sum is exact; a class without a price makes the whole call unpriced, never cheaper.
-  select
-    c.call,
-    (
-      select case when card.id is not null and coalesce(bool_and(card.unit_prices ? q.key), true)
-        then coalesce(trim_scale(sum((q.value)::numeric * (card.unit_prices -> q.key)::numeric)), 0) end
-      from jsonb_each(c.classes) as q
-      where (q.value)::numeric <> 0
-    ) as cost_usd,
-    card.id as price_id
-  from (
-    select u.call, u.organization_id, u.service_tier, u.classes, u.prompt_tokens, u.at,
-      coalesce(a.to_provider, u.provider) as provider,
-      coalesce(a.to_model, u.model) as model
-    from unnest(
-      price_calls.organization_ids, price_calls.providers, price_calls.models, price_calls.service_tiers,
-      price_calls.classes, price_calls.prompt_tokens, price_calls.ats
-    ) with ordinality as u (organization_id, provider, model, service_tier, classes, prompt_tokens, at, call)
-    left join tally.model_aliases as a on a.provider = u.provider and a.alias = u.model
-  ) as c
-  left join lateral (
-    select e.id, e.unit_prices
+declare
+  v_provider text := price_call.provider;
+  v_model text := price_call.model;
+  v_prices jsonb;
+  v_class text;
+  v_quantity jsonb;
+begin
+  -- The one place where use becomes money. An id with a card of its own comes before any alias.
+  for v_attempt in 1..2 loop
+    select e.id, e.unit_prices, e.model into price_id, v_prices, priced_model
     from public.cost_estimates as e
-    where e.provider = c.provider
-      and e.model = c.model
-      and e.service_tier = c.service_tier
-      and (e.organization_id is null or e.organization_id = c.organization_id)
-      and e.valid_from <= c.at
-      and coalesce(e.valid_to > c.at, true)
+    where e.provider = v_provider
+      and e.model = v_model
+      and e.service_tier = price_call.service_tier
+      and (e.organization_id is null or e.organization_id = price_call.organization_id)
+      and e.valid_from <= price_call.at
+      and (e.valid_to is null or e.valid_to > price_call.at)
       and e.withdrawn_at is null
-      and e.context_from <= c.prompt_tokens
-      and (e.daily_from is null or tally.in_daily_window(c.at, e.daily_from, e.daily_to))
+      and e.context_from <= price_call.prompt_tokens
+      and (e.daily_from is null or tally.in_daily_window(price_call.at, e.daily_from, e.daily_to))
     order by e.organization_id nulls last, e.context_from desc, e.daily_from
-    limit 1
-  ) as card on true
+    limit 1;
+    exit when found or v_attempt = 2;
+    select r.to_provider, r.to_model into v_provider, v_model
+    from tally.resolve_model(price_call.provider, price_call.model) as r;
+    exit when not found;
+  end loop;
+  if price_id is null then
+    return;
+  end if;
+  -- Prices of a class are exact decimals per token or unit, so the sum is exact; a class without a
+  -- price makes the whole call unpriced, never cheaper.
+  cost_usd := 0;
+  for v_class, v_quantity in select q.key, q.value from jsonb_each(price_call.classes) as q loop
+    if v_quantity::numeric <> 0 then
+      cost_usd := cost_usd + v_quantity::numeric * (v_prices -> v_class)::numeric;
+    end if;
+  end loop;
+  cost_usd := trim_scale(cost_usd);
+end;
 $$;
-comment on function tally.price_calls(uuid[], text[], text[], text[], jsonb[], bigint[], timestamptz[]) is
-  'Prices calls, given as parallel arrays: the cost in USD and the card, per call; cost null where a class or the model has no price.';
-revoke execute on function tally.price_calls(uuid[], text[], text[], text[], jsonb[], bigint[], timestamptz[])
+comment on function tally.price_call(uuid, text, text, text, jsonb, bigint, timestamptz) is
+  'Prices a call by the card of its moment, tier and band: the cost in USD, the card and the model on it. Cost null: the model or a class has no price.';
+revoke execute on function tally.price_call(uuid, text, text, text, jsonb, bigint, timestamptz)
   from public, anon, authenticated;
+grant execute on function tally.price_call(uuid, text, text, text, jsonb, bigint, timestamptz) to service_role;
 
-create function tally.resolve_model(provider text, model text)
-returns table (to_provider text, to_model text)
-language sql stable security definer set search_path = ''
+create function tally.resolve_model(provider text, model text, out to_provider text, out to_model text)
+returns setof record
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
-  select a.to_provider, a.to_model
-  from tally.model_aliases as a
-  where a.provider = resolve_model.provider and a.alias = resolve_model.model and a.to_model is not null
-  union all
-  select m.to_provider, m.to_model
-  from tally.match_model(resolve_model.provider, resolve_model.model) as m
-  where not exists (
+begin
+  if exists (
     select from public.cost_estimates as e
     where e.provider = resolve_model.provider and e.model = resolve_model.model
-  ) and not exists (
-    select from tally.model_aliases as a
-    where a.provider = resolve_model.provider and a.alias = resolve_model.model
-  )
+  ) then
+    return;
+  end if;
+  select a.to_provider, a.to_model into to_provider, to_model
+  from tally.model_aliases as a
+  where a.provider = resolve_model.provider and a.alias = resolve_model.model;
+  if not found then
+    select m.to_provider, m.to_model into to_provider, to_model
+    from tally.match_model(resolve_model.provider, resolve_model.model) as m;
+  end if;
+  if to_model is not null then
+    return next;
+  end if;
+end;
 $$;
 comment on function tally.resolve_model(text, text) is
   'The priced model that an id without a card of its own names, by alias or rule; no row: the id itself.';
@@ -210,7 +222,6 @@ declare
   v_classes jsonb := coalesce(estimate_cost.classes, jsonb_build_object(
     'input', coalesce(estimate_cost.input_tokens, 0), 'output', coalesce(estimate_cost.output_tokens, 0)));
   v_prompt bigint;
-  v_target record;
 begin
   if estimate_cost.organization_id is not null then
     perform tally.require_member(estimate_cost.organization_id);
@@ -222,15 +233,9 @@ begin
   select coalesce(sum((q.value)::numeric), 0) into v_prompt
   from jsonb_each(v_classes) as q
   join tally.usage_classes as c on c.class = q.key and c.kind = 'input';
-  select coalesce(m.to_provider, estimate_cost.provider) as provider, coalesce(m.to_model, estimate_cost.model) as model
-  into v_target
-  from (values (1)) as one
-  left join tally.resolve_model(estimate_cost.provider, estimate_cost.model) as m on true;
   select p.cost_usd, p.price_id into estimate_cost.cost_usd, estimate_cost.price_id
-  from tally.price_calls(
-    array[estimate_cost.organization_id], array[v_target.provider], array[v_target.model], array['standard'],
-    array[v_classes], array[v_prompt], array[coalesce(estimate_cost.at, now())]
-  ) as p;
+  from tally.price_call(estimate_cost.organization_id, estimate_cost.provider, estimate_cost.model, 'standard',
+    v_classes, v_prompt, coalesce(estimate_cost.at, now())) as p;
   if estimate_cost.cost_usd is null then
     perform tally.fail('PT422',
       format('There is no price for %s of %s.', estimate_cost.model, estimate_cost.provider),
@@ -268,8 +273,10 @@ create function tally.upper_bound_cost(
   organization_id uuid default null, service_tier text default null, at timestamptz default now(),
   classes text[] default null)
 returns table (cost_usd numeric, price_id bigint)
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
+begin
+  return query
   -- Every band that the bound reaches is a candidate: the real prompt may be shorter than its bound.
   select
     trim_scale(upper_bound_cost.input_tokens * dearest.input + upper_bound_cost.output_tokens * dearest.output),
@@ -296,7 +303,8 @@ as $$
   ) as dearest
   where dearest.input is not null
   order by e.organization_id nulls last, 1 desc
-  limit 1
+  limit 1;
+end;
 $$;
 comment on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[]) is
   'The most a call can cost: every input token at the dearest class that may apply (text, cache read, 5-minute cache write, and `classes` beside them), every output token likewise, in the dearest band the prompt may reach. No row: no price.';

@@ -1,8 +1,8 @@
 -- What of a quota is used at this moment, exactly, whether or not anything has been folded.
 
-create function tally.quota_states(organization_id uuid, at timestamptz)
+create function tally.quota_states(organization_id uuid, at timestamptz, among uuid[] default null)
 returns table (quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz, used numeric, held numeric)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 begin
   return query
@@ -35,12 +35,13 @@ begin
     from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, quota_states.at) as n
     where quota_states.at >= q.reset_at
   ) as p
-  where q.organization_id = quota_states.organization_id;
+  where q.organization_id = quota_states.organization_id
+    and (q.id = any (quota_states.among) or quota_states.among is null);
 end;
 $$;
-comment on function tally.quota_states(uuid, timestamptz) is
-  'Every quota of an organization with its period at a moment, what is used in it and what is held, unfolded deltas included.';
-revoke execute on function tally.quota_states(uuid, timestamptz) from public, anon, authenticated;
+comment on function tally.quota_states(uuid, timestamptz, uuid[]) is
+  'The quotas of an organization (or the given ones) with their period at a moment, what is used in it and what is held, unfolded deltas included.';
+revoke execute on function tally.quota_states(uuid, timestamptz, uuid[]) from public, anon, authenticated;
 
 create function tally.check_quota(
   organization_id uuid, provider text, model text, estimated_cost numeric, estimated_tokens bigint, user_id uuid)

@@ -31,17 +31,19 @@ create type tally.event as (
 comment on type tally.event is 'What a caller may say of an event: the keys of its JSON.';
 
 create type tally.checked_event as (
-  position integer,
   event tally.event,
-  prompt_tokens bigint,
-  stated jsonb,
+  price_id bigint,
+  priced_model text,
+  states_id boolean,
+  states_time boolean,
+  states_cost boolean,
   problem jsonb
 );
--- Functions of the hot path ask for generic plans: planning these statements anew for every call costs
--- three times what running them does, and no argument would change the plan.
-
 comment on type tally.checked_event is
-  'An event made whole. stated: what the caller himself said of id, created_at and cost_usd. problem: {code, field, message} when it cannot be recorded.';
+  'An event made whole and priced. states_…: what the caller said himself. problem: {code, field, message} when it cannot be recorded.';
+
+-- Functions of the hot path ask for generic plans: planning their statements anew for every call costs
+-- more than running them, and no argument would change the plan.
 
 create function tally.blame_event(event jsonb, error text)
 returns jsonb
@@ -79,183 +81,217 @@ $$;
 comment on function tally.blame_event(jsonb, text) is 'Names the field of an event whose value has the wrong type.';
 revoke execute on function tally.blame_event(jsonb, text) from public, anon, authenticated;
 
-create function tally.check_events(events tally.event[], raw jsonb, at timestamptz)
-returns setof tally.checked_event
+create function tally.find_problem(event tally.event, raw jsonb, at timestamptz)
+returns text[]
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_operator boolean := tally.is_operator();
-  v_actor uuid := auth.uid();
-  v_late interval;
-  v_early interval;
-  v_keys text[] := array(
-    select a.attname::text from pg_catalog.pg_attribute as a
-    where a.attrelid = 'tally.event'::regclass and a.attnum > 0
-  );
+  e tally.event := find_problem.event;
+  v_unknown jsonb := find_problem.raw - '{organization_id,id,created_at,provider,model,tool_name,operation,resource_type,service_tier,status,user_id,api_key_id,execution_id,session_id,workflow_id,input_tokens,output_tokens,classes,units,unit_type,cost_usd,duration_ms,is_estimated,is_byok,idempotency_key,request_metadata}'::text[];
+  v_limits tally.settings;
 begin
-  select s.event_late_limit, s.event_early_limit into v_late, v_early from tally.settings as s;
-  return query
-  select
-    e.position::integer,
-    (
-      e.organization_id,
-      coalesce(e.id, tally.uuid_v7(t.at)),
-      t.at, e.provider, e.model, e.tool_name, e.operation,
-      coalesce(e.resource_type, 'token'), coalesce(e.service_tier, 'standard'), coalesce(e.status, 'success'),
-      case when v_operator then e.user_id else coalesce(e.user_id, v_actor) end,
-      e.api_key_id, e.execution_id, e.session_id, e.workflow_id,
-      coalesce(e.input_tokens, q.input), coalesce(e.output_tokens, q.output),
-      coalesce(e.classes, '{}')
-        || case when e.input_tokens > q.input then jsonb_build_object('input', e.input_tokens - q.input) else '{}' end
-        || case when e.output_tokens > q.output then jsonb_build_object('output', e.output_tokens - q.output) else '{}' end
-        || case when e.units is not null then jsonb_build_object(u.class, e.units) else '{}' end,
-      e.units, u.class, e.cost_usd, e.duration_ms,
-      coalesce(e.is_estimated, false), coalesce(e.is_byok, false), e.idempotency_key, e.request_metadata
-    )::tally.event,
-    coalesce(e.input_tokens, q.input),
-    jsonb_build_object('id', e.id is not null, 'created_at', coalesce(e.created_at, t.at) = t.at and (e.id is not null or e.created_at is not null), 'cost_usd', e.cost_usd is not null),
-    case when p.problem is not null then
-      jsonb_build_object('code', 'PT400', 'field', p.problem[1], 'message', p.problem[1] || ' ' || p.problem[2])
-    end
-  from rows from (unnest(check_events.events), jsonb_array_elements(check_events.raw)) with ordinality
-    as e (organization_id, id, created_at, provider, model, tool_name, operation, resource_type, service_tier, status,
-      user_id, api_key_id, execution_id, session_id, workflow_id, input_tokens, output_tokens, classes, units,
-      unit_type, cost_usd, duration_ms, is_estimated, is_byok, idempotency_key, request_metadata, raw, position)
-  cross join lateral (
-    select date_trunc('milliseconds', coalesce(
-      e.created_at, case when substr(e.id::text, 15, 1) = '7' then tally.uuid_time(e.id) end, check_events.at)) as at
-  ) as t
-  left join tally.usage_classes as u
-    on u.kind = 'unit' and lower(e.unit_type) in (u.class, u.plural)
-  cross join lateral (
-    select
-      coalesce(sum(x.quantity) filter (where x.kind = 'input'), 0)::bigint as input,
-      coalesce(sum(x.quantity) filter (where x.kind = 'output'), 0)::bigint as output,
-      min(x.key) filter (where x.quantity is null) as wrong
-    from (
-      select k.key, c.kind, case
-        when jsonb_typeof(k.value) = 'number' and (k.value)::text::numeric between 0 and 1e12
-          and (c.kind = 'unit' or (k.value)::text::numeric % 1 = 0)
-        then (k.value)::text::numeric
-      end as quantity
-      from jsonb_each(case when jsonb_typeof(e.classes) = 'object' then e.classes else '{}' end) as k
-      left join tally.usage_classes as c on c.class = k.key
-    ) as x
-  ) as q
-  cross join lateral (
-    -- The first rule that is broken, as [field, complaint].
-    select case
-      when e.raw - v_keys <> '{}'
-        then array[(select min(k) from jsonb_object_keys(e.raw) as k where k <> all (v_keys)), 'is not a field of an event.']
-      when e.organization_id is null
-        then array['organization_id', 'is missing.']
-      when coalesce(btrim(e.provider), '') = ''
-        then array['provider', 'is missing.']
-      when coalesce(btrim(e.model), '') = ''
-        then array['model', 'is missing.']
-      when e.input_tokens not between 0 and 1000000000000
-        then array['input_tokens', 'must be from 0 to 1e12.']
-      when e.output_tokens not between 0 and 1000000000000
-        then array['output_tokens', 'must be from 0 to 1e12.']
-      when jsonb_typeof(e.classes) <> 'object'
-        then array['classes', 'must be an object of class and quantity.']
-      when q.wrong is not null
-        then array['classes.' || q.wrong, 'is not a class with a quantity from 0 to 1e12, whole for tokens.']
-      when q.input > e.input_tokens
-        then array['classes', 'add up to more than input_tokens.']
-      when q.output > e.output_tokens
-        then array['classes', 'add up to more than output_tokens.']
-      when q.input < e.input_tokens and e.classes ? 'input'
-        then array['classes', 'add up to less than input_tokens.']
-      when q.output < e.output_tokens and e.classes ? 'output'
-        then array['classes', 'add up to less than output_tokens.']
-      when e.units is not null and not e.units between 0 and 1e15
-        then array['units', 'must be a number from 0 to 1e15.']
-      when (e.units is null) <> (e.unit_type is null)
-        then array['units', 'and unit_type belong together.']
-      when e.unit_type is not null and u.class is null
-        then array['unit_type', 'is not a unit of tally.usage_classes.']
-      when e.units is not null and e.classes ? u.class and e.classes -> u.class <> to_jsonb(e.units)
-        then array['units', 'says something else than classes.']
-      when coalesce(e.status, 'success') = 'success' and e.cost_usd is null and e.units is null
-        and num_nulls(e.input_tokens, e.output_tokens, e.classes) = 3
-        then array['input_tokens', 'is missing: an event must say what was used (tokens, classes or units; 0 is an answer).']
-      when e.cost_usd is not null and not v_operator
-        then array['cost_usd', 'is computed here; only the operator may state it.']
-      when e.cost_usd is not null and not e.cost_usd between 0 and 1e9
-        then array['cost_usd', 'must be a number from 0 to 1e9.']
-      when not v_operator and e.user_id is distinct from v_actor and e.user_id is not null
-        then array['user_id', 'must be your own.']
-      when not v_operator and e.api_key_id is not null
-        then array['api_key_id', 'is set by the server that checked the key.']
-      when e.status not in ('success', 'failed', 'timeout', 'aborted')
-        then array['status', 'must be success, failed, timeout or aborted.']
-      when e.duration_ms < 0
-        then array['duration_ms', 'must be zero or more.']
-      when substr(e.id::text, 15, 1) <> '7'
-        then array['id', 'must be a uuid of version 7: the time of the event is inside it.']
-      when e.id is not null and e.created_at is not null and tally.uuid_time(e.id) <> t.at
-        then array['created_at', 'is not the time inside id; they must agree to the millisecond.']
-      when t.at < check_events.at - v_late
-        then array['created_at', format('is more than %s ago; the operator can load older usage in bulk.', v_late)]
-      when t.at > check_events.at + v_early
-        then array['created_at', format('is more than %s ahead; check the clock of the sender.', v_early)]
-      when length(e.idempotency_key) not between 1 and 255
-        then array['idempotency_key', 'must have 1 to 255 characters.']
-      when jsonb_typeof(e.request_metadata) <> 'object' or octet_length(e.request_metadata::text) > 16384
-        then array['request_metadata', 'must be an object of at most 16 KB.']
-      when greatest(length(e.provider), length(e.model), length(e.tool_name), length(e.operation),
-          length(e.resource_type), length(e.service_tier), length(e.session_id), length(e.workflow_id)) > 256
-        then array['provider, model, tool_name, operation, resource_type, service_tier, session_id and workflow_id', 'may have at most 256 characters each.']
-    end as problem
-  ) as p
-  order by e.position;
+  if v_unknown <> '{}' then
+    return array[(select min(k) from jsonb_object_keys(v_unknown) as k), 'is not a field of an event.'];
+  elsif e.organization_id is null then
+    return array['organization_id', 'is missing.'];
+  elsif e.provider is null or btrim(e.provider) = '' then
+    return array['provider', 'is missing.'];
+  elsif e.model is null or btrim(e.model) = '' then
+    return array['model', 'is missing.'];
+  elsif e.input_tokens not between 0 and 1000000000000 then
+    return array['input_tokens', 'must be from 0 to 1e12.'];
+  elsif e.output_tokens not between 0 and 1000000000000 then
+    return array['output_tokens', 'must be from 0 to 1e12.'];
+  elsif jsonb_typeof(e.classes) <> 'object' then
+    return array['classes', 'must be an object of class and quantity.'];
+  elsif (e.units is null) <> (e.unit_type is null) then
+    return array['units', 'and unit_type belong together.'];
+  elsif not e.units between 0 and 1e15 then
+    return array['units', 'must be a number from 0 to 1e15.'];
+  elsif e.input_tokens is null and e.output_tokens is null and e.classes is null and e.units is null
+    and e.cost_usd is null and coalesce(e.status, 'success') = 'success' then
+    return array['input_tokens', 'is missing: an event must say what was used (tokens, classes or units; 0 is an answer).'];
+  elsif not e.cost_usd between 0 and 1e9 then
+    return array['cost_usd', 'must be a number from 0 to 1e9.'];
+  elsif e.status not in ('success', 'failed', 'timeout', 'aborted') then
+    return array['status', 'must be success, failed, timeout or aborted.'];
+  elsif e.duration_ms < 0 then
+    return array['duration_ms', 'must be zero or more.'];
+  elsif length(e.idempotency_key) not between 1 and 255 then
+    return array['idempotency_key', 'must have 1 to 255 characters.'];
+  elsif greatest(length(e.provider), length(e.model), length(e.tool_name), length(e.operation),
+    length(e.resource_type), length(e.service_tier), length(e.session_id), length(e.workflow_id)) > 256 then
+    return array['provider', 'and the other names may have at most 256 characters each.'];
+  elsif e.request_metadata is not null
+    and (jsonb_typeof(e.request_metadata) <> 'object' or octet_length(e.request_metadata::text) > 16384) then
+    return array['request_metadata', 'must be an object of at most 16 KB.'];
+  end if;
+  if e.id is not null then
+    if substr(e.id::text, 15, 1) <> '7' then
+      return array['id', 'must be a uuid of version 7: the time of the event is inside it.'];
+    elsif e.created_at is not null and tally.uuid_time(e.id) <> date_trunc('milliseconds', e.created_at) then
+      return array['created_at', 'is not the time inside id; they must agree to the millisecond.'];
+    end if;
+    e.created_at := tally.uuid_time(e.id);
+  end if;
+  if e.created_at is not null then
+    select * into v_limits from tally.settings;
+    if e.created_at < find_problem.at - v_limits.event_late_limit then
+      return array['created_at', format('is more than %s ago; the operator can load older usage in bulk.', v_limits.event_late_limit)];
+    elsif e.created_at > find_problem.at + v_limits.event_early_limit then
+      return array['created_at', format('is more than %s ahead; check the clock of the sender.', v_limits.event_early_limit)];
+    end if;
+  end if;
+  if not tally.is_operator() then
+    if e.cost_usd is not null then
+      return array['cost_usd', 'is computed here; only the operator may state it.'];
+    elsif e.user_id <> auth.uid() then
+      return array['user_id', 'must be your own.'];
+    elsif e.api_key_id is not null then
+      return array['api_key_id', 'is set by the server that checked the key.'];
+    end if;
+  end if;
+  return null;
 end;
 $$;
-comment on function tally.check_events(tally.event[], jsonb, timestamptz) is
-  'Makes events whole (id, time, totals, classes, defaults) and finds what is wrong with each: the one list of rules, for one event and for many.';
-revoke execute on function tally.check_events(tally.event[], jsonb, timestamptz) from public, anon, authenticated;
+comment on function tally.find_problem(tally.event, jsonb, timestamptz) is
+  'The first rule that an event breaks, as [field, complaint]; null when it is fine. Rules about classes are in tally.complete_quantities.';
+revoke execute on function tally.find_problem(tally.event, jsonb, timestamptz) from public, anon, authenticated;
 
-create function tally.read_events(events jsonb, at timestamptz)
-returns setof tally.checked_event
+create function tally.complete_quantities(inout event tally.event, out problem text[])
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_raw jsonb;
-  v_position integer := 0;
+  v_class text;
+  v_kind text;
+  v_value jsonb;
+  v_input numeric := 0;
+  v_output numeric := 0;
+  v_given jsonb := coalesce(event.classes, '{}');
+  v_unit text;
+begin
+  for v_class, v_value, v_kind in
+    select q.key, q.value, c.kind
+    from jsonb_each(v_given) as q
+    left join tally.usage_classes as c on c.class = q.key
+  loop
+    if v_kind is null then
+      problem := array['classes.' || v_class, 'is not a class of tally.usage_classes.'];
+      return;
+    elsif jsonb_typeof(v_value) <> 'number' or not v_value::numeric between 0 and 1e12
+      or v_kind <> 'unit' and v_value::numeric % 1 <> 0 then
+      problem := array['classes.' || v_class, format('must be a %s from 0 to 1e12, not %s.',
+        case when v_kind = 'unit' then 'number' else 'whole number' end, left(v_value::text, 80))];
+      return;
+    elsif v_kind = 'input' then
+      v_input := v_input + v_value::numeric;
+    elsif v_kind = 'output' then
+      v_output := v_output + v_value::numeric;
+    end if;
+  end loop;
+
+  -- Tokens that no class names are plain text tokens, unless the caller counted those himself.
+  if event.input_tokens is null then
+    event.input_tokens := v_input;
+  elsif event.input_tokens < v_input or event.input_tokens > v_input and v_given ? 'input' then
+    problem := array['classes', format('add up to %s input tokens, but input_tokens is %s.', v_input, event.input_tokens)];
+    return;
+  elsif event.input_tokens > v_input then
+    v_given := v_given || jsonb_build_object('input', event.input_tokens - v_input);
+  end if;
+  if event.output_tokens is null then
+    event.output_tokens := v_output;
+  elsif event.output_tokens < v_output or event.output_tokens > v_output and v_given ? 'output' then
+    problem := array['classes', format('add up to %s output tokens, but output_tokens is %s.', v_output, event.output_tokens)];
+    return;
+  elsif event.output_tokens > v_output then
+    v_given := v_given || jsonb_build_object('output', event.output_tokens - v_output);
+  end if;
+
+  if event.units is not null then
+    select c.class into v_unit
+    from tally.usage_classes as c
+    where c.kind = 'unit' and lower(event.unit_type) in (c.class, c.plural);
+    if v_unit is null then
+      problem := array['unit_type', 'is not a unit of tally.usage_classes.'];
+      return;
+    elsif (v_given -> v_unit)::numeric <> event.units then
+      problem := array['units', 'says something else than classes.'];
+      return;
+    end if;
+    event.unit_type := v_unit;
+    v_given := v_given || jsonb_build_object(v_unit, event.units);
+  end if;
+  event.classes := v_given;
+end;
+$$;
+comment on function tally.complete_quantities(tally.event) is
+  'Makes totals and classes of an event agree: every token in exactly one class, units by their singular name.';
+revoke execute on function tally.complete_quantities(tally.event) from public, anon, authenticated;
+
+create function tally.check_event(raw jsonb, at timestamptz)
+returns tally.checked_event
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_event tally.event;
+  v_checked tally.checked_event;
+  v_completed record;
+  v_problem text[];
+  v_cost numeric;
 begin
   begin
-    return query
-    select c.*
-    from tally.check_events(
-      array(select e from jsonb_populate_recordset(null::tally.event, read_events.events) as e),
-      read_events.events, read_events.at
-    ) as c;
-    return;
+    v_event := jsonb_populate_record(null::tally.event, check_event.raw);
   exception when data_exception or invalid_parameter_value or datatype_mismatch then
-    -- Some value has the wrong type. Read one by one, so that the good ones land and the bad ones are named.
-    null;
+    v_checked.problem := tally.blame_event(check_event.raw, sqlerrm);
+    return v_checked;
   end;
-  for v_raw in select e from jsonb_array_elements(read_events.events) as e loop
-    v_position := v_position + 1;
-    begin
-      return query
-      select v_position, c.event, c.prompt_tokens, c.stated, c.problem
-      from tally.check_events(
-        array[jsonb_populate_record(null::tally.event, v_raw)], jsonb_build_array(v_raw), read_events.at
-      ) as c;
-    exception when data_exception or invalid_parameter_value or datatype_mismatch then
-      return query
-      select v_position, null::tally.event, null::bigint, null::jsonb, tally.blame_event(v_raw, sqlerrm);
-    end;
-  end loop;
+  v_problem := tally.find_problem(v_event, check_event.raw, check_event.at);
+  if v_problem is null then
+    v_completed := tally.complete_quantities(v_event);
+    v_event := v_completed.event;
+    v_problem := v_completed.problem;
+  end if;
+  if v_problem is not null then
+    v_checked.event := v_event;
+    v_checked.problem := jsonb_build_object(
+      'code', 'PT400', 'field', v_problem[1], 'message', v_problem[1] || ' ' || v_problem[2]);
+    return v_checked;
+  end if;
+
+  v_checked.states_id := v_event.id is not null;
+  v_checked.states_time := v_event.created_at is not null or v_event.id is not null;
+  v_checked.states_cost := v_event.cost_usd is not null;
+  v_event.created_at := date_trunc('milliseconds', coalesce(
+    v_event.created_at, case when v_event.id is not null then tally.uuid_time(v_event.id) end, check_event.at));
+  v_event.id := coalesce(v_event.id, tally.uuid_v7(v_event.created_at));
+  v_event.resource_type := coalesce(v_event.resource_type, 'token');
+  v_event.service_tier := coalesce(v_event.service_tier, 'standard');
+  v_event.status := coalesce(v_event.status, 'success');
+  v_event.is_estimated := coalesce(v_event.is_estimated, false);
+  v_event.is_byok := coalesce(v_event.is_byok, false);
+  if v_event.user_id is null and not tally.is_operator() then
+    v_event.user_id := auth.uid();
+  end if;
+
+  select p.cost_usd, p.price_id, p.priced_model into v_cost, v_checked.price_id, v_checked.priced_model
+  from tally.price_call(v_event.organization_id, v_event.provider, v_event.model, v_event.service_tier,
+    v_event.classes, v_event.input_tokens, v_event.created_at) as p;
+  if v_checked.states_cost then
+    v_checked.price_id := null;
+  else
+    v_event.cost_usd := v_cost;
+  end if;
+  v_checked.event := v_event;
+  return v_checked;
 end;
 $$;
-comment on function tally.read_events(jsonb, timestamptz) is 'Turns a JSON array of events into checked ones; nothing is written.';
-revoke execute on function tally.read_events(jsonb, timestamptz) from public, anon, authenticated;
+comment on function tally.check_event(jsonb, timestamptz) is
+  'Reads one event: checked, made whole, priced by the card of its own moment. Says what is wrong instead of raising it.';
+revoke execute on function tally.check_event(jsonb, timestamptz) from public, anon, authenticated;
 
 create type tally.recorded_event as (
-  position integer,
+  position bigint,
   id uuid,
   status text,
   cost_usd numeric,
@@ -266,75 +302,165 @@ create type tally.recorded_event as (
 );
 comment on type tally.recorded_event is 'The answer for one event; status: recorded, duplicate or conflict.';
 
-create function tally.price_events(events tally.checked_event[])
-returns table (call bigint, cost_usd numeric, price_id bigint)
+create function tally.ensure_month(at timestamptz)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if to_regclass('tally.token_usage_' || to_char(ensure_month.at at time zone 'UTC', 'YYYY_MM')) is null then
+    perform tally.ensure_partitions(ensure_month.at, ensure_month.at);
+  end if;
+end;
+$$;
+comment on function tally.ensure_month(timestamptz) is 'Makes the partition of a moment when nothing has made it ahead.';
+revoke execute on function tally.ensure_month(timestamptz) from public, anon, authenticated;
+
+create function tally.goes_beyond_hold(
+  event tally.event, priced_model text, hold_quotas uuid[], released jsonb)
+returns boolean
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  e tally.event := goes_beyond_hold.event;
+begin
+  return goes_beyond_hold.hold_quotas is null
+    or coalesce(e.cost_usd, 0) > coalesce((goes_beyond_hold.released -> 'cost_usd')::numeric, 0)
+    or e.input_tokens + e.output_tokens > coalesce((goes_beyond_hold.released -> 'total_tokens')::numeric, 0)
+    or e.input_tokens > coalesce((goes_beyond_hold.released -> 'input_tokens')::numeric, 0)
+    or e.output_tokens > coalesce((goes_beyond_hold.released -> 'output_tokens')::numeric, 0)
+    or coalesce(e.units, 0) > coalesce((goes_beyond_hold.released -> 'units')::numeric, 0)
+    or coalesce((goes_beyond_hold.released -> 'requests')::numeric, 0) < 1
+    -- The model that answered, or a quota newer than the hold, may count what the hold did not keep.
+    or exists (
+      select from public.usage_quotas as q
+      where q.organization_id = e.organization_id
+        and q.id <> all (goes_beyond_hold.hold_quotas)
+        and (q.user_id is null or q.user_id = e.user_id)
+        and (q.api_key_id is null or q.api_key_id = e.api_key_id)
+        and (q.provider is null or q.provider = e.provider)
+        and (q.model is null or q.model in (e.model, goes_beyond_hold.priced_model))
+        and (q.tool_name is null or q.tool_name = e.tool_name)
+        and (q.resource_type is null or q.resource_type = e.resource_type)
+    );
+end;
+$$;
+comment on function tally.goes_beyond_hold(tally.event, text, uuid[], jsonb) is
+  'Whether an event uses more of some quota than its hold gives back for it; without a hold always.';
+revoke execute on function tally.goes_beyond_hold(tally.event, text, uuid[], jsonb) from public, anon, authenticated;
+
+create function tally.answer_replay(checked tally.checked_event)
+returns tally.recorded_event
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_new tally.event := (answer_replay.checked).event;
+  v_id uuid := v_new.id;
+  v_old public.token_usage;
+begin
+  if v_new.idempotency_key is not null then
+    select k.event_id into v_id from tally.idempotency_keys as k
+    where k.organization_id = v_new.organization_id and k.idempotency_key = v_new.idempotency_key;
+  end if;
+  select u.* into v_old
+  from public.token_usage as u
+  where u.organization_id = v_new.organization_id and u.created_at = tally.uuid_time(v_id) and u.id = v_id;
+  return (
+    null,
+    v_id,
+    case when
+      -- An archived month is gone with its rows: the key still says that it was recorded.
+      v_old.id is null
+      or (v_old.provider, v_old.model, v_old.input_tokens, v_old.output_tokens, v_old.classes, v_old.units,
+          v_old.unit_type, v_old.resource_type, v_old.service_tier, v_old.status, v_old.tool_name, v_old.operation,
+          v_old.user_id, v_old.api_key_id, v_old.execution_id, v_old.session_id, v_old.workflow_id,
+          v_old.is_estimated, v_old.is_byok, v_old.duration_ms, v_old.idempotency_key, v_old.request_metadata)
+        is not distinct from
+        (v_new.provider, v_new.model, v_new.input_tokens, v_new.output_tokens, v_new.classes, v_new.units,
+          v_new.unit_type, v_new.resource_type, v_new.service_tier, v_new.status, v_new.tool_name, v_new.operation,
+          v_new.user_id, v_new.api_key_id, v_new.execution_id, v_new.session_id, v_new.workflow_id,
+          v_new.is_estimated, v_new.is_byok, v_new.duration_ms, v_new.idempotency_key, v_new.request_metadata)
+        and (not (answer_replay.checked).states_id or v_old.id = v_new.id)
+        and (not (answer_replay.checked).states_time or v_old.created_at = v_new.created_at)
+        and (not (answer_replay.checked).states_cost or v_old.cost_usd = v_new.cost_usd)
+      then 'duplicate'
+      else 'conflict'
+    end,
+    v_old.cost_usd, v_old.input_tokens, v_old.output_tokens, v_old.total_tokens, v_old.price_id
+  )::tally.recorded_event;
+end;
+$$;
+comment on function tally.answer_replay(tally.checked_event) is
+  'The first answer for an event that was recorded before: duplicate when it says the same, conflict when it says something else.';
+revoke execute on function tally.answer_replay(tally.checked_event) from public, anon, authenticated;
+
+create function tally.record_event(
+  checked tally.checked_event, hold_quotas uuid[] default null, released jsonb default null)
+returns tally.recorded_event
 language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
+  e tally.event := (record_event.checked).event;
 begin
-  -- An id seen for the first time is looked up among the rules before it may count as unpriced.
-  perform tally.remember_model(m.provider, m.model)
-  from (
-    select distinct (e.event).provider, (e.event).model
-    from unnest(price_events.events) as e
-    where not exists (
-      select from public.cost_estimates as c
-      where c.provider = (e.event).provider and c.model = (e.event).model
-    ) and not exists (
-      select from tally.model_aliases as a
-      where a.provider = (e.event).provider and a.alias = (e.event).model
-    )
-  ) as m;
-  return query
-  select p.*
-  from tally.price_calls(
-    array(select (e.event).organization_id from unnest(price_events.events) as e),
-    array(select (e.event).provider from unnest(price_events.events) as e),
-    array(select (e.event).model from unnest(price_events.events) as e),
-    array(select (e.event).service_tier from unnest(price_events.events) as e),
-    array(select (e.event).classes from unnest(price_events.events) as e),
-    array(select e.prompt_tokens from unnest(price_events.events) as e),
-    array(select (e.event).created_at from unnest(price_events.events) as e)
-  ) as p;
+  perform tally.ensure_month(e.created_at);
+  if (record_event.checked).priced_model is distinct from e.model then
+    perform tally.remember_model(e.provider, e.model);
+  end if;
+  if e.idempotency_key is not null then
+    insert into tally.idempotency_keys (organization_id, idempotency_key, event_id)
+    values (e.organization_id, e.idempotency_key, e.id)
+    on conflict do nothing;
+    if not found then
+      return tally.answer_replay(record_event.checked);
+    end if;
+  end if;
+  insert into public.token_usage (organization_id, id, created_at, input_tokens, output_tokens, price_id,
+    user_id, api_key_id, execution_id, duration_ms, is_estimated, is_byok, provider, model, tool_name,
+    operation, resource_type, service_tier, status, session_id, workflow_id, idempotency_key, unit_type,
+    units, cost_usd, classes, request_metadata)
+  values (e.organization_id, e.id, e.created_at, e.input_tokens, e.output_tokens, (record_event.checked).price_id,
+    e.user_id, e.api_key_id, e.execution_id, e.duration_ms, e.is_estimated, e.is_byok, e.provider, e.model,
+    e.tool_name, e.operation, e.resource_type, e.service_tier, e.status, e.session_id, e.workflow_id,
+    e.idempotency_key, e.unit_type, e.units, e.cost_usd, e.classes, e.request_metadata)
+  on conflict (organization_id, created_at, id) do nothing;
+  if not found then
+    return tally.answer_replay(record_event.checked);
+  end if;
+  insert into tally.usage_deltas (organization_id, created_at, user_id, api_key_id, provider, model,
+    priced_model, tool_name, resource_type, cost_usd, input_tokens, output_tokens, requests, units,
+    released_quotas, released, is_beyond_hold)
+  values (e.organization_id, e.created_at, e.user_id, e.api_key_id, e.provider, e.model,
+    (record_event.checked).priced_model, e.tool_name, e.resource_type, coalesce(e.cost_usd, 0), e.input_tokens,
+    e.output_tokens, 1, coalesce(e.units, 0), record_event.hold_quotas, record_event.released,
+    tally.goes_beyond_hold(e, (record_event.checked).priced_model, record_event.hold_quotas, record_event.released));
+  return (null, e.id, 'recorded', e.cost_usd, e.input_tokens, e.output_tokens,
+    e.input_tokens + e.output_tokens, (record_event.checked).price_id)::tally.recorded_event;
 end;
 $$;
-comment on function tally.price_events(tally.checked_event[]) is
-  'Prices events in their order by the cards of their own moments; learns new ids of known models on the way.';
-revoke execute on function tally.price_events(tally.checked_event[]) from public, anon, authenticated;
+comment on function tally.record_event(tally.checked_event, uuid[], jsonb) is
+  'Records a checked event exactly once, with its key and its delta: recorded, duplicate or conflict. With the quotas of a hold: what it gives back.';
+revoke execute on function tally.record_event(tally.checked_event, uuid[], jsonb) from public, anon, authenticated;
 
-create function tally.write_events(
-  events tally.checked_event[], hold_quotas uuid[] default null, released jsonb default null)
+create function tally.write_events(events tally.checked_event[])
 returns setof tally.recorded_event
 language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
-declare
-  v_first timestamptz;
-  v_last timestamptz;
 begin
-  select min((e.event).created_at), max((e.event).created_at) into v_first, v_last
-  from unnest(write_events.events) as e;
-  if to_regclass('tally.token_usage_' || to_char(v_first at time zone 'UTC', 'YYYY_MM')) is null
-    or to_regclass('tally.token_usage_' || to_char(v_last at time zone 'UTC', 'YYYY_MM')) is null then
-    perform tally.ensure_partitions(v_first, v_last);
-  end if;
+  perform tally.ensure_month(m.month)
+  from (select distinct date_trunc('month', (e.event).created_at, 'UTC') as month from unnest(write_events.events) as e) as m;
+  perform tally.remember_model(m.provider, m.model)
+  from (
+    select distinct (e.event).provider, (e.event).model
+    from unnest(write_events.events) as e
+    where e.priced_model is distinct from (e.event).model
+    order by 1, 2
+  ) as m;
 
   -- One statement: the key, the event and its effect on quotas land together or not at all.
   return query
   with priced as materialized (
-    select e.position, e.call,
-      (e.event).organization_id, (e.event).id, (e.event).created_at, (e.event).provider, (e.event).model,
-      (e.event).tool_name, (e.event).operation, (e.event).resource_type, (e.event).service_tier,
-      (e.event).status, (e.event).user_id, (e.event).api_key_id, (e.event).execution_id,
-      (e.event).session_id, (e.event).workflow_id, (e.event).input_tokens, (e.event).output_tokens,
-      (e.event).classes, (e.event).units, (e.event).unit_type, (e.event).duration_ms,
-      (e.event).is_estimated, (e.event).is_byok, (e.event).idempotency_key, (e.event).request_metadata,
-      coalesce((e.event).cost_usd, p.cost_usd) as cost_usd,
-      case when (e.event).cost_usd is null then p.price_id end as price_id,
-      c.model as priced_model
+    select e.position, (e.event).*, e.price_id, e.priced_model
     from unnest(write_events.events) with ordinality
-      as e (position, event, prompt_tokens, stated, problem, call)
-    join tally.price_events(write_events.events) as p on p.call = e.call
-    left join public.cost_estimates as c on c.id = p.price_id
+      as e (event, price_id, priced_model, states_id, states_time, states_cost, problem, position)
   ),
   claimed as (
     insert into tally.idempotency_keys as k (organization_id, idempotency_key, event_id)
@@ -369,28 +495,10 @@ begin
   counted as (
     insert into tally.usage_deltas (organization_id, created_at, user_id, api_key_id, provider, model,
       priced_model, tool_name, resource_type, cost_usd, input_tokens, output_tokens, requests, units,
-      released_quotas, released, is_beyond_hold)
+      is_beyond_hold)
     select f.organization_id, f.created_at, f.user_id, f.api_key_id, f.provider, f.model, f.priced_model,
       f.tool_name, f.resource_type, coalesce(f.cost_usd, 0), f.input_tokens, f.output_tokens, 1,
-      coalesce(f.units, 0), write_events.hold_quotas, write_events.released,
-      write_events.hold_quotas is null
-        or coalesce(f.cost_usd > coalesce((write_events.released ->> 'cost_usd')::numeric, 0), false)
-        or f.input_tokens + f.output_tokens > coalesce((write_events.released ->> 'total_tokens')::numeric, 0)
-        or f.input_tokens > coalesce((write_events.released ->> 'input_tokens')::numeric, 0)
-        or f.output_tokens > coalesce((write_events.released ->> 'output_tokens')::numeric, 0)
-        or coalesce(f.units, 0) > coalesce((write_events.released ->> 'units')::numeric, 0)
-        or coalesce((write_events.released ->> 'requests')::numeric, 0) < 1
-        or exists (
-          select from public.usage_quotas as q
-          where q.organization_id = f.organization_id
-            and q.id <> all (write_events.hold_quotas)
-            and (q.user_id is null or q.user_id = f.user_id)
-            and (q.api_key_id is null or q.api_key_id = f.api_key_id)
-            and (q.provider is null or q.provider = f.provider)
-            and (q.model is null or q.model in (f.model, f.priced_model))
-            and (q.tool_name is null or q.tool_name = f.tool_name)
-            and (q.resource_type is null or q.resource_type = f.resource_type)
-        )
+      coalesce(f.units, 0), true
     from written as w
     join fresh as f on f.organization_id = w.organization_id and f.id = w.id
     order by f.organization_id, f.created_at
@@ -404,83 +512,9 @@ begin
   order by p.position;
 end;
 $$;
-comment on function tally.write_events(tally.checked_event[], uuid[], jsonb) is
-  'Writes checked events with their keys and their deltas, in one statement; what was there already comes back as replay. With the quotas of a hold: what it gives back.';
-revoke execute on function tally.write_events(tally.checked_event[], uuid[], jsonb) from public, anon, authenticated;
-
-create function tally.answer_replay(event tally.checked_event)
-returns tally.recorded_event
-language plpgsql stable security definer set search_path = ''
-as $$
-declare
-  v_new tally.event := (answer_replay.event).event;
-  v_stated jsonb := (answer_replay.event).stated;
-  v_old public.token_usage;
-  v_id uuid := coalesce(
-    (
-      select k.event_id from tally.idempotency_keys as k
-      where k.organization_id = v_new.organization_id and k.idempotency_key = v_new.idempotency_key
-    ),
-    v_new.id
-  );
-begin
-  select u.* into v_old
-  from public.token_usage as u
-  where u.organization_id = v_new.organization_id and u.created_at = tally.uuid_time(v_id) and u.id = v_id;
-  return (
-    (answer_replay.event).position,
-    v_id,
-    case when
-      -- An archived month is gone with its rows: the key still says that it was recorded.
-      v_old.id is null
-      or (v_old.provider, v_old.model, v_old.input_tokens, v_old.output_tokens, v_old.classes, v_old.units,
-          v_old.unit_type, v_old.resource_type, v_old.service_tier, v_old.status, v_old.tool_name, v_old.operation,
-          v_old.user_id, v_old.api_key_id, v_old.execution_id, v_old.session_id, v_old.workflow_id,
-          v_old.is_estimated, v_old.is_byok, v_old.duration_ms, v_old.idempotency_key, v_old.request_metadata)
-        is not distinct from
-        (v_new.provider, v_new.model, v_new.input_tokens, v_new.output_tokens, v_new.classes, v_new.units,
-          v_new.unit_type, v_new.resource_type, v_new.service_tier, v_new.status, v_new.tool_name, v_new.operation,
-          v_new.user_id, v_new.api_key_id, v_new.execution_id, v_new.session_id, v_new.workflow_id,
-          v_new.is_estimated, v_new.is_byok, v_new.duration_ms, v_new.idempotency_key, v_new.request_metadata)
-        and (not (v_stated ->> 'id')::boolean or v_old.id = v_new.id)
-        and (not (v_stated ->> 'created_at')::boolean or v_old.created_at = v_new.created_at)
-        and (not (v_stated ->> 'cost_usd')::boolean or v_old.cost_usd = v_new.cost_usd)
-      then 'duplicate'
-      else 'conflict'
-    end,
-    v_old.cost_usd, v_old.input_tokens, v_old.output_tokens, v_old.total_tokens, v_old.price_id
-  )::tally.recorded_event;
-end;
-$$;
-comment on function tally.answer_replay(tally.checked_event) is
-  'The first answer for an event that was recorded before: duplicate when it says the same, conflict when it says something else.';
-revoke execute on function tally.answer_replay(tally.checked_event) from public, anon, authenticated;
-
-create function tally.record_events(
-  events tally.checked_event[], hold_quotas uuid[] default null, released jsonb default null)
-returns setof tally.recorded_event
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_answer tally.recorded_event;
-begin
-  for v_answer in
-    select w.* from tally.write_events(record_events.events, record_events.hold_quotas, record_events.released) as w
-  loop
-    if v_answer.status = 'replay' then
-      -- A statement of its own, so that it sees what a concurrent first writer has committed meanwhile.
-      select r.* into v_answer
-      from unnest(record_events.events) as e
-      cross join lateral tally.answer_replay(e) as r
-      where e.position = v_answer.position;
-    end if;
-    return next v_answer;
-  end loop;
-end;
-$$;
-comment on function tally.record_events(tally.checked_event[], uuid[], jsonb) is
-  'Records checked events, each exactly once: recorded, duplicate or conflict.';
-revoke execute on function tally.record_events(tally.checked_event[], uuid[], jsonb) from public, anon, authenticated;
+comment on function tally.write_events(tally.checked_event[]) is
+  'Writes checked events with their keys and their deltas, in one statement; what was there already comes back as replay.';
+revoke execute on function tally.write_events(tally.checked_event[]) from public, anon, authenticated;
 
 create function tally.require_recordable(event tally.checked_event)
 returns void
@@ -523,12 +557,10 @@ language plpgsql volatile security definer set search_path = '' set plan_cache_m
 as $$
 declare
   v_event tally.checked_event;
-  v_answer tally.recorded_event;
 begin
-  select c.* into v_event from tally.read_events(jsonb_build_array(track_usage.event), now()) as c;
+  v_event := tally.check_event(track_usage.event, now());
   perform tally.require_recordable(v_event);
-  select r.* into v_answer from tally.record_events(array[v_event]) as r;
-  return tally.require_agreement(v_answer);
+  return tally.require_agreement(tally.record_event(v_event));
 end;
 $$;
 comment on function tally.track_usage(jsonb) is 'Behind public.track_usage.';
@@ -551,52 +583,60 @@ returns jsonb
 language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_events tally.checked_event[];
+  v_checked tally.checked_event[];
+  v_good tally.checked_event[];
+  v_places integer[];
+  v_refusals jsonb := '{}';
+  v_rejected jsonb;
   v_organization uuid;
-  v_problem jsonb;
-  v_answers tally.recorded_event[];
+  v_recorded integer := 0;
+  v_duplicates integer := 0;
+  v_answer tally.recorded_event;
 begin
   if jsonb_typeof(track_usage_batch.events) is distinct from 'array' then
     perform tally.fail('PT400', 'events must be a JSON array.', 'events', 'For one event there is track_usage().');
   elsif jsonb_array_length(track_usage_batch.events) > 10000 then
     perform tally.fail('PT400', 'A batch may hold at most 10000 events.', 'events', 'Send batches of 500.');
   end if;
-  v_events := array(select c from tally.read_events(track_usage_batch.events, now()) as c);
+  v_checked := array(
+    select tally.check_event(e.raw, now())
+    from jsonb_array_elements(track_usage_batch.events) with ordinality as e (raw, place)
+    order by e.place
+  );
   for v_organization in
-    select distinct ((e.event)).organization_id from unnest(v_events) as e where e.problem is null
+    select distinct (c.event).organization_id from unnest(v_checked) as c where c.problem is null
   loop
     begin
       perform tally.require_recorder(v_organization);
     exception when sqlstate 'PT403' or sqlstate 'PT404' then
-      v_problem := jsonb_build_object('code', sqlstate, 'field', 'organization_id', 'message', sqlerrm);
-      v_events := array(
-        select (e.position, e.event, e.prompt_tokens, e.stated, case
-          when e.problem is null and (e.event).organization_id = v_organization then v_problem
-          else e.problem
-        end)::tally.checked_event
-        from unnest(v_events) as e
-      );
+      v_refusals := v_refusals || jsonb_build_object(v_organization::text,
+        jsonb_build_object('code', sqlstate, 'field', 'organization_id', 'message', sqlerrm));
     end;
   end loop;
-  v_answers := array(
-    select r from tally.record_events(array(select e from unnest(v_events) as e where e.problem is null)) as r
-  );
-  return jsonb_build_object(
-    'recorded', (select count(*) from unnest(v_answers) as a where a.status = 'recorded'),
-    'duplicates', (select count(*) from unnest(v_answers) as a where a.status = 'duplicate'),
-    'rejected', coalesce((
-      select jsonb_agg(b.bad order by b.position)
-      from (
-        select e.position, jsonb_build_object('index', e.position - 1, 'code', e.problem ->> 'code',
-          'field', e.problem ->> 'field', 'message', e.problem ->> 'message') as bad
-        from unnest(v_events) as e where e.problem is not null
-        union all
-        select a.position, jsonb_build_object('index', a.position - 1, 'code', 'PT409', 'field', 'id',
-          'message', 'This id or idempotency_key already names another event.')
-        from unnest(v_answers) as a where a.status = 'conflict'
-      ) as b
-    ), '[]')
-  );
+  select
+    array_agg((c.event, c.price_id, c.priced_model, c.states_id, c.states_time, c.states_cost, null)::tally.checked_event
+      order by c.place) filter (where c.refusal is null),
+    array_agg(c.place order by c.place) filter (where c.refusal is null),
+    coalesce(jsonb_agg(jsonb_build_object('index', c.place - 1) || c.refusal order by c.place)
+      filter (where c.refusal is not null), '[]')
+  into v_good, v_places, v_rejected
+  from (
+    select u.*, coalesce(u.problem, v_refusals -> ((u.event).organization_id::text)) as refusal
+    from unnest(v_checked) with ordinality
+      as u (event, price_id, priced_model, states_id, states_time, states_cost, problem, place)
+  ) as c;
+  for v_answer in select w.* from tally.write_events(v_good) as w loop
+    if v_answer.status = 'recorded' then
+      v_recorded := v_recorded + 1;
+    elsif (tally.answer_replay(v_good[v_answer.position])).status = 'duplicate' then
+      -- Asked in a statement of its own, which sees what a concurrent first writer has committed.
+      v_duplicates := v_duplicates + 1;
+    else
+      v_rejected := v_rejected || jsonb_build_object('index', v_places[v_answer.position] - 1, 'code', 'PT409',
+        'field', 'id', 'message', 'This id or idempotency_key already names another event.');
+    end if;
+  end loop;
+  return jsonb_build_object('recorded', v_recorded, 'duplicates', v_duplicates, 'rejected', v_rejected);
 end;
 $$;
 comment on function tally.track_usage_batch(jsonb) is 'Behind public.track_usage_batch.';

@@ -31,10 +31,7 @@ language plpgsql stable security definer set search_path = '' set plan_cache_mod
 as $$
 declare
   v_request tally.reserve_request;
-  v_keys text[] := array(
-    select a.attname::text from pg_catalog.pg_attribute as a
-    where a.attrelid = 'tally.reserve_request'::regclass and a.attnum > 0
-  );
+  v_keys constant text[] := '{organization_id,provider,model,user_id,api_key_id,execution_id,tool_name,operation,resource_type,service_tier,session_id,workflow_id,estimated_cost,estimated_tokens,input_tokens,max_output_tokens,requests,units,unit_type,expires_in,idempotency_key}';
   v_key text;
   v_wrong text;
 begin
@@ -111,10 +108,10 @@ begin
     select case when (request_cost.request).input_tokens is null then p.cost_usd else v_cost + p.cost_usd end
     into v_cost
     from tally.usage_classes as c
-    cross join lateral tally.price_calls(
-      array[(request_cost.request).organization_id], array[(request_cost.request).provider],
-      array[(request_cost.request).model], array[coalesce((request_cost.request).service_tier, 'standard')],
-      array[jsonb_build_object(c.class, (request_cost.request).units)], array[0::bigint], array[request_cost.at]
+    cross join lateral tally.price_call(
+      (request_cost.request).organization_id, (request_cost.request).provider, (request_cost.request).model,
+      coalesce((request_cost.request).service_tier, 'standard'),
+      jsonb_build_object(c.class, (request_cost.request).units), 0, request_cost.at
     ) as p
     where c.kind = 'unit' and lower((request_cost.request).unit_type) in (c.class, c.plural);
     if not found then
@@ -142,52 +139,77 @@ comment on function tally.ceiling_cost(text, bigint, bigint, timestamptz) is
   'What the dearest model of a provider would cost: the price of an unpriced model under unpriced_policy ceiling.';
 revoke execute on function tally.ceiling_cost(text, bigint, bigint, timestamptz) from public, anon, authenticated;
 
-create function tally.find_blocking_quota(quotas public.usage_quotas[], amounts jsonb, is_unpriced boolean, at timestamptz)
-returns jsonb
-language sql stable security definer set search_path = ''
+create function tally.has_room(
+  quota public.usage_quotas, amounts jsonb, is_unpriced boolean, at timestamptz)
+returns boolean
+language plpgsql immutable security invoker set search_path = ''
 as $$
-  select jsonb_build_object(
-    'quota_id', f.id, 'metric', f.metric, 'quota_type', f.quota_type, 'quota_limit', f.quota_limit,
-    'current_usage', trim_scale(f.used), 'reserved', trim_scale(f.held),
-    'remaining', trim_scale(greatest(f.quota_limit - f.used - f.held, 0)),
-    'requested', f.amount, 'reset_at', nullif(f.ends_at, 'infinity'),
-    'reason', case when f.refuses_unpriced then 'unpriced' else 'quota' end
-  )
-  from (
-    select (q).id, (q).metric, (q).quota_type, (q).quota_limit, s.ends_at, s.used, s.held,
-      (find_blocking_quota.amounts ->> (q).metric)::numeric as amount,
-      find_blocking_quota.is_unpriced and (q).metric = 'cost_usd' and (q).unpriced_policy = 'refuse' as refuses_unpriced
-    from unnest(find_blocking_quota.quotas) as q
-    join lateral tally.quota_states((q).organization_id, find_blocking_quota.at) as s on (s.quota).id = (q).id
-    where (q).enforcement = 'hard'
-  ) as f
-  where f.refuses_unpriced
-    or case when f.amount is null then f.used + f.held >= f.quota_limit
-      else f.used + f.held + f.amount > f.quota_limit end
-  order by f.quota_limit - f.used - f.held, f.id
-  limit 1
+begin
+  return (has_room.quota).enforcement = 'soft' or (
+    not has_room.is_unpriced
+    and has_room.at < coalesce((has_room.quota).reset_at, 'infinity')
+    and has_room.amounts ? (has_room.quota).metric
+    and (has_room.quota).current_usage + (has_room.quota).reserved
+      + (has_room.amounts -> (has_room.quota).metric)::numeric <= (has_room.quota).quota_limit);
+end;
 $$;
-comment on function tally.find_blocking_quota(public.usage_quotas[], jsonb, boolean, timestamptz) is
+comment on function tally.has_room(public.usage_quotas, jsonb, boolean, timestamptz) is
+  'Whether the folded columns of a quota alone tell that the amounts fit. No does not mean full: then what is pending must be read.';
+revoke execute on function tally.has_room(public.usage_quotas, jsonb, boolean, timestamptz)
+  from public, anon, authenticated;
+
+create function tally.find_blocking_quota(
+  organization_id uuid, quota_ids uuid[], amounts jsonb, is_unpriced boolean, at timestamptz)
+returns jsonb
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return (
+    select jsonb_build_object(
+      'quota_id', f.id, 'metric', f.metric, 'quota_type', f.quota_type, 'quota_limit', f.quota_limit,
+      'current_usage', trim_scale(f.used), 'reserved', trim_scale(f.held),
+      'remaining', trim_scale(greatest(f.quota_limit - f.used - f.held, 0)),
+      'requested', f.amount, 'reset_at', nullif(f.ends_at, 'infinity'),
+      'reason', case when f.refuses_unpriced then 'unpriced' else 'quota' end
+    )
+    from (
+      select (s.quota).id, (s.quota).metric, (s.quota).quota_type, (s.quota).quota_limit, s.ends_at, s.used, s.held,
+        (find_blocking_quota.amounts -> (s.quota).metric)::numeric as amount,
+        find_blocking_quota.is_unpriced and (s.quota).metric = 'cost_usd'
+          and (s.quota).unpriced_policy = 'refuse' as refuses_unpriced
+      from tally.quota_states(
+        find_blocking_quota.organization_id, find_blocking_quota.at, find_blocking_quota.quota_ids) as s
+      where (s.quota).enforcement = 'hard'
+    ) as f
+    where f.refuses_unpriced
+      or case when f.amount is null then f.used + f.held >= f.quota_limit
+        else f.used + f.held + f.amount > f.quota_limit end
+    order by f.quota_limit - f.used - f.held, f.id
+    limit 1
+  );
+end;
+$$;
+comment on function tally.find_blocking_quota(uuid, uuid[], jsonb, boolean, timestamptz) is
   'The tightest of the quotas that has no room for the amounts, everything pending included; null when all have.';
-revoke execute on function tally.find_blocking_quota(public.usage_quotas[], jsonb, boolean, timestamptz)
+revoke execute on function tally.find_blocking_quota(uuid, uuid[], jsonb, boolean, timestamptz)
   from public, anon, authenticated;
 
 create function tally.admit(
   request tally.reserve_request, amounts jsonb, is_unpriced boolean, priced_model text, at timestamptz,
-  among uuid[] default null)
-returns table (quota_ids uuid[], blocked_by jsonb)
+  among uuid[] default null, out quota_ids uuid[], out blocked_by jsonb)
 language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_quotas public.usage_quotas[];
+  v_organization_id uuid := (admit.request).organization_id;
   v_quota public.usage_quotas;
-  v_is_tight boolean;
+  v_beyond boolean;
+  v_has_room boolean := true;
 begin
-  -- Rows are locked in id order, by everybody: no two admissions can wait for each other.
-  v_quotas := array(
-    select q
+  quota_ids := '{}';
+  for v_quota in
+    select q.*
     from public.usage_quotas as q
-    where q.organization_id = (admit.request).organization_id
+    where q.organization_id = v_organization_id
       and (q.id = any (admit.among) or admit.among is null
         and (q.user_id is null or q.user_id = (admit.request).user_id)
         and (q.api_key_id is null or q.api_key_id = (admit.request).api_key_id)
@@ -195,33 +217,47 @@ begin
         and (q.model is null or q.model in ((admit.request).model, admit.priced_model))
         and (q.tool_name is null or q.tool_name = (admit.request).tool_name)
         and (q.resource_type is null or q.resource_type = coalesce((admit.request).resource_type, 'token')))
+  loop
+    quota_ids := quota_ids || v_quota.id;
+    v_has_room := v_has_room and tally.has_room(v_quota, admit.amounts, admit.is_unpriced, admit.at);
+  end loop;
+  if cardinality(quota_ids) = 0 then
+    return;
+  end if;
+  -- What is folded can only refuse too much, as long as no pending use went beyond its hold. Otherwise
+  -- everything pending counts; it is folded first, so that little of it is read under the locks below.
+  v_beyond := exists (
+    select from tally.usage_deltas as d where d.organization_id = v_organization_id and d.is_beyond_hold);
+  if (v_beyond or not v_has_room) and (
+    select count(*) from (
+      select from tally.usage_deltas as d where d.organization_id = v_organization_id limit 65
+    ) as few
+  ) > 64 then
+    perform tally.fold(v_organization_id, admit.at);
+  end if;
+
+  -- Rows are locked in id order, by everybody: no two admissions can wait for each other.
+  v_has_room := true;
+  for v_quota in
+    select q.*
+    from public.usage_quotas as q
+    where q.organization_id = v_organization_id and q.id = any (quota_ids)
     order by q.id
     for no key update
-  );
-  quota_ids := array(select (q).id from unnest(v_quotas) as q);
-
-  -- What is folded can only refuse too much, as long as no pending use went beyond its hold. So the
-  -- pending rows are read only then, and before a refusal.
-  v_is_tight := exists (
-    select from tally.usage_deltas as d
-    where d.organization_id = (admit.request).organization_id and d.is_beyond_hold);
-  foreach v_quota in array v_quotas loop
-    v_is_tight := v_is_tight or v_quota.enforcement = 'hard' and (
-      admit.at >= v_quota.reset_at
-      or admit.is_unpriced
-      or not admit.amounts ? v_quota.metric
-      or v_quota.current_usage + v_quota.reserved + (admit.amounts ->> v_quota.metric)::numeric > v_quota.quota_limit);
+  loop
+    v_has_room := v_has_room and tally.has_room(v_quota, admit.amounts, admit.is_unpriced, admit.at);
   end loop;
-  if v_is_tight then
-    blocked_by := tally.find_blocking_quota(v_quotas, admit.amounts, admit.is_unpriced, admit.at);
+  v_beyond := exists (
+    select from tally.usage_deltas as d where d.organization_id = v_organization_id and d.is_beyond_hold);
+  if v_beyond or not v_has_room then
+    blocked_by := tally.find_blocking_quota(
+      v_organization_id, quota_ids, admit.amounts, admit.is_unpriced, admit.at);
   end if;
   if blocked_by is null then
     update public.usage_quotas as q
-    set reserved = q.reserved + (admit.amounts ->> q.metric)::numeric
-    where q.organization_id = (admit.request).organization_id and q.id = any (quota_ids)
-      and admit.amounts ? q.metric;
+    set reserved = q.reserved + (admit.amounts -> q.metric)::numeric
+    where q.organization_id = v_organization_id and q.id = any (quota_ids) and admit.amounts ? q.metric;
   end if;
-  return next;
 end;
 $$;
 comment on function tally.admit(tally.reserve_request, jsonb, boolean, text, timestamptz, uuid[]) is

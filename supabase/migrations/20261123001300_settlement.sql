@@ -24,12 +24,12 @@ $$;
 comment on function tally.find_hold(uuid) is 'Locks a hold that the caller may act on; null when there is none.';
 revoke execute on function tally.find_hold(uuid) from public, anon, authenticated;
 
-create function tally.drawn_amounts(amounts jsonb, event tally.event, cost_usd numeric)
+create function tally.drawn_amounts(amounts jsonb, event tally.event)
 returns jsonb
 language sql immutable security invoker set search_path = ''
 as $$
   select coalesce(jsonb_object_agg(a.key, least((a.value)::numeric, case a.key
-    when 'cost_usd' then coalesce(drawn_amounts.cost_usd, 0)
+    when 'cost_usd' then coalesce((drawn_amounts.event).cost_usd, 0)
     when 'total_tokens' then (drawn_amounts.event).input_tokens + (drawn_amounts.event).output_tokens
     when 'input_tokens' then (drawn_amounts.event).input_tokens
     when 'output_tokens' then (drawn_amounts.event).output_tokens
@@ -38,9 +38,9 @@ as $$
   end)), '{}')
   from jsonb_each(drawn_amounts.amounts) as a
 $$;
-comment on function tally.drawn_amounts(jsonb, tally.event, numeric) is
+comment on function tally.drawn_amounts(jsonb, tally.event) is
   'What an event takes out of a hold that goes on: per metric, at most what is left in it.';
-revoke execute on function tally.drawn_amounts(jsonb, tally.event, numeric) from public, anon, authenticated;
+revoke execute on function tally.drawn_amounts(jsonb, tally.event) from public, anon, authenticated;
 
 create function tally.claim_unknown_hold(hold_id uuid, event tally.event)
 returns public.usage_holds
@@ -77,7 +77,6 @@ declare
   v_hold public.usage_holds := tally.find_hold(settle_usage.hold_id);
   v_event tally.checked_event;
   v_answer tally.recorded_event;
-  v_cost numeric;
   v_released jsonb;
 begin
   if jsonb_typeof(settle_usage.event) is distinct from 'object' then
@@ -87,13 +86,12 @@ begin
       'If the call was made after all, record it with track_usage().');
   end if;
   -- Whatever the event leaves out is known from the request.
-  select c.* into v_event
-  from tally.read_events(jsonb_build_array(
+  v_event := tally.check_event(
     case when v_hold.id is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
       'organization_id', v_hold.organization_id, 'provider', v_hold.provider, 'model', v_hold.model,
       'user_id', v_hold.user_id, 'api_key_id', v_hold.api_key_id, 'tool_name', v_hold.tool_name,
       'resource_type', v_hold.resource_type)) || coalesce(v_hold.attribution, '{}') end
-    || settle_usage.event), now()) as c;
+    || settle_usage.event, now());
   perform tally.require_recordable(v_event);
   if v_hold.id is null then
     v_hold := tally.claim_unknown_hold(settle_usage.hold_id, v_event.event);
@@ -104,7 +102,7 @@ begin
 
   if v_hold.state = 'settled' and settle_usage.final then
     -- What is settled is settled: the same event again is a replay of the first answer.
-    v_event.event.id := case when (v_event.stated ->> 'id')::boolean then (v_event.event).id else v_hold.event_id end;
+    v_event.event.id := case when v_event.states_id then (v_event.event).id else v_hold.event_id end;
     if (v_event.event).id = v_hold.event_id then
       v_event.event.created_at := tally.uuid_time(v_hold.event_id);
     end if;
@@ -123,12 +121,10 @@ begin
     if settle_usage.final then
       v_released := v_hold.amounts;
     else
-      select p.cost_usd into v_cost from tally.price_events(array[v_event]) as p;
-      v_released := tally.drawn_amounts(v_hold.amounts, v_event.event, coalesce((v_event.event).cost_usd, v_cost));
+      v_released := tally.drawn_amounts(v_hold.amounts, v_event.event);
     end if;
   end if;
-  select r.* into v_answer
-  from tally.record_events(array[v_event], case when v_hold.state = 'open' then v_hold.quota_ids end, v_released) as r;
+  v_answer := tally.record_event(v_event, case when v_hold.state = 'open' then v_hold.quota_ids end, v_released);
   if v_answer.status = 'recorded' then
     update public.usage_holds as h
     set state = case when settle_usage.final then 'settled' else h.state end,
