@@ -11,7 +11,9 @@ interface DatedPrice {
 }
 
 function startOf(entry: ConditionalPrice): string | null {
-  return entry.constraint?.type === "start_date" ? `${entry.constraint.start_date}T00:00:00Z` : null;
+  return entry.constraint?.type === "start_date"
+    ? `${entry.constraint.start_date}T00:00:00Z`
+    : null;
 }
 
 function utcTime(time: string): string {

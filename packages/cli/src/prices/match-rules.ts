@@ -2,12 +2,15 @@ import type { MatchLogic } from "@pydantic/genai-prices";
 import type { MatchRule } from "./book.ts";
 
 /**
- * What may follow a known id without changing its price: dates, versions and stages of a release.
+ * What may follow a known id without changing its price: dates, revisions and stages of a release.
  * A lone digit may not (`claude-sonnet-5` must never price `claude-sonnet-5-5`), nor may a word
- * such as `lite` or `mini`, which is another model.
+ * such as `lite` or `mini`, nor a second version of a model that is not pinned to a date.
  */
-const SUFFIX =
-  "([-@:._]?(\\d{2,8}|v\\d+([.:]\\d+)*|latest|preview|exp|experimental|beta|stable|nightly|thinking|instruct))*";
+function suffix(text: string): string {
+  const version = /\d{8}$/.test(text) ? "v\\d+" : "v1";
+  const stage = "latest|preview|exp|experimental|beta|stable|nightly|thinking|instruct";
+  return `([-@:._]?(\\d{2,8}|${version}|${stage})|:\\d+)*`;
+}
 /** What may stand before a known id: a path, a region or a vendor. */
 const PREFIX = "(.*[-/.:@])?";
 
@@ -28,7 +31,7 @@ function anchored(text: string, before: string, after: string): ModelMatch {
 
 /**
  * Turns a match rule of the catalogue into exact ids and anchored patterns. Its open prefixes and
- * substrings are narrowed to {@link SUFFIX}: an id they would only guess at stays unpriced and is
+ * substrings are narrowed to {@link suffix}: an id they would only guess at stays unpriced and is
  * seen, instead of paying another model's price.
  */
 export function readMatch(match: MatchLogic): ModelMatch {
@@ -53,9 +56,9 @@ export function readMatch(match: MatchLogic): ModelMatch {
       const pattern = { kind: "starts_with" as const, pattern: text, specificity: text.length };
       return { ids: [], patterns: [pattern] };
     }
-    return anchored(text, "", SUFFIX);
+    return anchored(text, "", suffix(text));
   }
-  if ("contains" in match) return anchored(match.contains, PREFIX, SUFFIX);
+  if ("contains" in match) return anchored(match.contains, PREFIX, suffix(match.contains));
   if ("ends_with" in match) return anchored(match.ends_with, PREFIX, "");
   return {
     ids: [],
@@ -65,5 +68,7 @@ export function readMatch(match: MatchLogic): ModelMatch {
 
 /** Whether a rule recognizes an id, as the database decides it. */
 export function ruleMatches(rule: Pick<MatchRule, "kind" | "pattern">, id: string): boolean {
-  return rule.kind === "starts_with" ? id.startsWith(rule.pattern) : new RegExp(rule.pattern).test(id);
+  return rule.kind === "starts_with"
+    ? id.startsWith(rule.pattern)
+    : new RegExp(rule.pattern).test(id);
 }

@@ -1,4 +1,4 @@
-import { compareCards, type PriceBook, type RateCard } from "./book.ts";
+import { compareCards, compareText, type PriceBook, type RateCard } from "./book.ts";
 import type { Catalogue } from "./read-catalogue.ts";
 import { createResolver } from "./resolve-model.ts";
 
@@ -10,8 +10,13 @@ const ID_PREFIXES: Readonly<Record<string, readonly string[]>> = {
   xai: ["xai/", "x-ai/"],
 };
 
-function earlier(left: string | null, right: string | null): string | null {
-  return left === null ? right : right === null ? left : left < right ? left : right;
+/** ISO instants of one form compare as text; null is the end of time. */
+function earlier(left: string | null, right: string): string {
+  return left !== null && left < right ? left : right;
+}
+
+function later(left: string, right: string): string {
+  return compareText(left, right) < 0 ? right : left;
 }
 
 /** What remains of a card's time outside of the given spans. */
@@ -20,13 +25,12 @@ function clip(card: RateCard, spans: readonly RateCard[]): RateCard[] {
   for (const span of spans) {
     rest = rest.flatMap((piece) => {
       const before = earlier(piece.valid_to, span.valid_from);
-      const after = span.valid_to;
-      return [
-        ...(before !== null && piece.valid_from < before ? [{ ...piece, valid_to: before }] : []),
-        ...(after !== null && (piece.valid_to === null || after < piece.valid_to)
-          ? [{ ...piece, valid_from: after > piece.valid_from ? after : piece.valid_from }]
-          : []),
-      ];
+      const pieces: RateCard[] = [];
+      if (piece.valid_from < before) pieces.push({ ...piece, valid_to: before });
+      if (span.valid_to === null) return pieces;
+      const isOver = piece.valid_to !== null && piece.valid_to <= span.valid_to;
+      if (isOver) return pieces;
+      return [...pieces, { ...piece, valid_from: later(piece.valid_from, span.valid_to) }];
     });
   }
   return rest;
@@ -105,7 +109,9 @@ export function mergeBook(overlay: PriceBook, catalogue: Catalogue): PriceBook {
       ...overlay.aliases,
       ...catalogue.aliases.filter((alias) => {
         const key = `${alias.provider}\t${alias.alias}`;
-        return !models.has(key) && !named.has(key) && models.has(`${alias.provider}\t${alias.model}`);
+        return (
+          !models.has(key) && !named.has(key) && models.has(`${alias.provider}\t${alias.model}`)
+        );
       }),
     ],
     rules: [

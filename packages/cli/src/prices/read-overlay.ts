@@ -1,7 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import type { ClassFallback, MatchRule, ModelAlias, PriceBook, RateCard, UsageClass } from "./book.ts";
+import type {
+  ClassFallback,
+  MatchRule,
+  ModelAlias,
+  PriceBook,
+  RateCard,
+  UsageClass,
+} from "./book.ts";
 import { canonicalDecimal } from "./decimal.ts";
 
 const decimal = z.string().regex(/^\d+(\.\d+)?$/, "must be a plain decimal of USD, as a string");
@@ -26,10 +33,21 @@ const cardSchema = z
     verified_at: day,
     note: name.optional(),
   })
-  .refine((c) => c.valid_to === null || c.valid_from < c.valid_to, "valid_to must be after valid_from")
-  .refine((c) => (c.daily_from === undefined) === (c.daily_to === undefined), "a window has two ends");
+  .refine(
+    (c) => c.valid_to === null || c.valid_from < c.valid_to,
+    "valid_to must be after valid_from",
+  )
+  .refine(
+    (c) => (c.daily_from === undefined) === (c.daily_to === undefined),
+    "a window has two ends",
+  );
 
-const aliasSchema = z.strictObject({ provider: name, alias: name, model: name, source_url: source });
+const aliasSchema = z.strictObject({
+  provider: name,
+  alias: name,
+  model: name,
+  source_url: source,
+});
 const ruleSchema = z.strictObject({
   provider: name,
   kind: z.enum(["starts_with", "regex"]),
