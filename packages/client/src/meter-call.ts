@@ -4,7 +4,7 @@ import { meterStream } from "./meter-stream.ts";
 import type { CallContext, CallUsage, Tracked } from "./meter-types.ts";
 import { type Session, withOrganization } from "./session.ts";
 import { type AdmittedCall, releaseCall, settleCall } from "./settle-call.ts";
-import type { Estimate } from "./types.ts";
+import type { Estimate, Reservation, ReserveRequest, Result } from "./types.ts";
 
 /**
  * More than nothing, so that a quota which is used up refuses, and less than any call. A call of
@@ -20,16 +20,11 @@ export async function meterCall<T>(
   estimate: number | Estimate = unknownCost,
 ): Promise<Tracked<Awaited<T>>> {
   const { signal, expiresIn, failOpen, onQuotaExceeded, usageOf, ...named } = context;
-  signal?.throwIfAborted();
   const attribution = withOrganization(session, named);
   const bound = typeof estimate === "number" ? { estimatedCost: estimate } : estimate;
   const readers = await import("./read-usage.ts");
   const { isByok: _byok, requestMetadata: _metadata, ...scope } = attribution;
-  const hold = await reserveUsage(session, { ...scope, ...bound, expiresIn }, { signal });
-  if (signal?.aborted) {
-    if (hold.data?.allowed) await releaseHold(session, hold.data.holdId);
-    throw signal.reason;
-  }
+  const hold = await waitForAdmission(session, { ...scope, ...bound, expiresIn }, signal);
   if (hold.error && !((failOpen ?? session.failOpen) && isTransient(hold.error))) throw hold.error;
   if (hold.data && !hold.data.allowed) {
     const refusal = new QuotaExceededError(hold.data.blockedBy);
@@ -53,6 +48,32 @@ export async function meterCall<T>(
         usage: await settleAnswer(call, response, await readBody(response)),
       });
   return { ...tracked, quotaExceeded: false } as Tracked<Awaited<T>>;
+}
+
+/** Waits until the caller leaves; a hold that arrives after that is given back. */
+async function waitForAdmission(
+  session: Session,
+  request: ReserveRequest,
+  signal: AbortSignal | undefined,
+): Promise<Result<Reservation>> {
+  signal?.throwIfAborted();
+  const reserving = reserveUsage(session, request);
+  if (!signal) return reserving;
+  let leave = () => {};
+  const leaving = new Promise<never>((_, reject) => {
+    leave = () => reject(signal.reason);
+  });
+  signal.addEventListener("abort", leave);
+  try {
+    return await Promise.race([reserving, leaving]);
+  } catch (reason) {
+    void reserving.then(async ({ data }) => {
+      if (data?.allowed) await releaseHold(session, data.holdId);
+    });
+    throw reason;
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
 }
 
 async function run<T>(call: AdmittedCall, fn: () => T): Promise<Awaited<T>> {

@@ -136,7 +136,7 @@ function meterReadable(
   return new ReadableStream(
     {
       async pull(controller) {
-        let step: ReadableStreamReadResult<Uint8Array>;
+        let step: Awaited<ReturnType<typeof reader.read>>;
         try {
           step = await reader.read();
         } catch (error) {

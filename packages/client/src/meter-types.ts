@@ -62,5 +62,5 @@ export type Tracked<T> = 0 extends 1 & T
     : T extends Response
       ? TrackedBody<Response>
       : T extends AsyncIterable<infer Chunk>
-        ? TrackedStream<AsyncIterableIterator<Chunk, undefined, undefined>>
+        ? TrackedStream<AsyncIterableIterator<Chunk>>
         : TrackedResponse<T>;

@@ -17,7 +17,7 @@
  */
 export function mintEventId(at: Date = new Date()): string {
   const time = at.getTime();
-  if (!(time >= 0 && time < 2 ** 48)) {
+  if (!canHold(at)) {
     throw new RangeError(`An event id needs a moment after 1970, not ${at}.`);
   }
   const random = crypto.getRandomValues(new Uint8Array(10));
@@ -25,6 +25,11 @@ export function mintEventId(at: Date = new Date()): string {
   const head = time.toString(16).padStart(12, "0");
   const variant = (8 + (Number.parseInt(tail.charAt(3), 16) & 3)).toString(16);
   return `${head.slice(0, 8)}-${head.slice(8)}-7${tail.slice(0, 3)}-${variant}${tail.slice(4, 7)}-${tail.slice(7, 19)}`;
+}
+
+/** Whether an id has room for a moment: 48 bits of milliseconds since 1970. */
+export function canHold(moment: Date): boolean {
+  return moment.getTime() >= 0 && moment.getTime() < 2 ** 48;
 }
 
 /** The moment inside an event id, or null when the id is not a uuid v7. */

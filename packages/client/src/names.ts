@@ -8,15 +8,10 @@ const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${lette
 const camelCase = (name: string) =>
   name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
-/** camelCase arguments to the snake_case ones of the API. Dates become ISO text, undefined is left out. */
+/** camelCase arguments to the snake_case ones of the API; what is undefined is left out. */
 export function toWire(value: object): Wire {
-  const wire: Wire = {};
-  for (const [name, entry] of Object.entries(value)) {
-    if (entry !== undefined) {
-      wire[snakeCase(name)] = entry instanceof Date ? entry.toISOString() : entry;
-    }
-  }
-  return wire;
+  const given = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return Object.fromEntries(given.map(([name, entry]) => [snakeCase(name), entry]));
 }
 
 /** An answer of the API with camelCase keys at every depth, except inside the caller's own objects. */

@@ -1,5 +1,5 @@
 import { type TallybaseError, UsageNotRecordedError } from "./errors.ts";
-import { mintEventId, timeOfEventId } from "./mint-event-id.ts";
+import { canHold, mintEventId, timeOfEventId } from "./mint-event-id.ts";
 import { toWire } from "./names.ts";
 import { ask, type Session, withOrganization } from "./session.ts";
 import type { BatchReceipt, CallOptions, Result, UsageEvent, UsageReceipt } from "./types.ts";
@@ -71,7 +71,7 @@ export function identify(session: Session, event: UsageEvent): UsageEvent {
   if (named.idempotencyKey && !named.id) return named;
   const createdAt = named.createdAt ?? (named.id && timeOfEventId(named.id)) ?? new Date();
   const moment = new Date(createdAt);
-  if (!(moment.getTime() >= 0)) return { ...named, createdAt: String(createdAt) };
+  if (!canHold(moment)) return { ...named, createdAt: String(createdAt) };
   const text = typeof createdAt === "string" ? createdAt : createdAt.toISOString();
   return { ...named, id: named.id ?? mintEventId(moment), createdAt: text };
 }

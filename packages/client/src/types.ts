@@ -149,7 +149,7 @@ export interface UsageReceipt {
   inputTokens: number;
   outputTokens: number;
   totalTokens: number;
-  priceId: number | string | null;
+  priceId: number | null;
 }
 
 /** What became of a batch. Indexes are those of the array you passed. */
@@ -235,7 +235,7 @@ export interface ReserveExtra extends Estimate {
 export interface CostEstimate {
   /** US dollars. */
   costUsd: number;
-  priceId: number | string | null;
+  priceId: number | null;
 }
 
 /** The name of a hold that came to its end. */

@@ -1,0 +1,103 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildClient } from "../../packages/client/scripts/build.ts";
+
+const run = promisify(execFile);
+const repository = resolve(import.meta.dirname, "../..");
+const packageDir = join(repository, "packages/client");
+
+/** A project of somebody who installed the package. */
+let consumer: string;
+beforeAll(async () => {
+  consumer = await mkdtemp(join(tmpdir(), "tallybase-consumer-"));
+  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", consumer], {
+    cwd: packageDir,
+  });
+  const packed = JSON.parse(stdout.slice(stdout.indexOf("[\n")))[0].filename;
+  const installed = join(consumer, "node_modules/@tallybase/client");
+  await mkdir(installed, { recursive: true });
+  await run("tar", ["-xzf", join(consumer, packed), "--strip-components=1", "-C", installed]);
+  await writeFile(join(consumer, "package.json"), '{ "type": "module" }');
+}, 60_000);
+afterAll(() => rm(consumer, { recursive: true, force: true }));
+
+test("the core is at most 8 kB, minified and gzipped", async () => {
+  const files = await buildClient(join(consumer, "dist"));
+  for (const { name, isCore, gzipBytes } of files) {
+    console.log(
+      `${name}: ${gzipBytes} bytes gzip${isCore ? "" : ", loaded by the first wrapped call"}`,
+    );
+  }
+  const core = files.filter(({ isCore }) => isCore);
+  expect(core.map(({ name }) => name)).toEqual(["index.js"]);
+  expect(core[0]?.gzipBytes).toBeLessThanOrEqual(8_000);
+}, 60_000);
+
+test("the package needs nothing else, and says so", async () => {
+  const installed = join(consumer, "node_modules/@tallybase/client");
+  const manifest = JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
+  expect(manifest.dependencies).toBeUndefined();
+  expect(manifest.sideEffects).toBe(false);
+  for (const name of ["index.js", "read-usage.js"]) {
+    const code = await readFile(join(installed, "dist", name), "utf8");
+    const imported = [...code.matchAll(/^(?:import|export) .*from "([^"]+)"/gm)].map(
+      ([, from]) => from,
+    );
+    expect(imported.every((from) => from?.startsWith("./"))).toBe(true);
+  }
+});
+
+test("it meters a call in the Node that is installed on this machine", async () => {
+  await writeFile(
+    join(consumer, "meter.js"),
+    `import { createTallybase } from "@tallybase/client";
+     const answers = {
+       reserve_usage: { allowed: true, hold_id: "h", expires_at: "2026-11-23T10:00:00Z" },
+       settle_usage: { id: "e", status: "recorded", cost_usd: 0.1, total_tokens: 3 },
+     };
+     const tally = createTallybase({
+       url: "http://project.test",
+       key: "sb_secret_1",
+       fetch: async (url) => Response.json(answers[url.split("/").at(-1)]),
+     });
+     const { usage } = await tally.wrapWithTracking(
+       { provider: "openai", model: "gpt-5.4" },
+       () => ({ model: "gpt-5.4", usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 } }),
+     );
+     console.log(JSON.stringify({ node: process.version, usage }));`,
+  );
+  const outside = process.env.PATH?.split(delimiter).filter(
+    (part) => !part.includes("node_modules"),
+  );
+  const env = { ...process.env, PATH: outside?.join(delimiter) };
+  const { stdout } = await run("node", ["meter.js"], { cwd: consumer, env });
+  const { node, usage } = JSON.parse(stdout);
+  console.log(`metered a call under Node ${node}`);
+  expect(usage).toMatchObject({ status: "recorded", costUsd: 0.1, totalTokens: 3 });
+});
+
+test.each([
+  ["node16", "node16"],
+  ["preserve", "bundler"],
+])(
+  "its types are found with module %s and resolution %s",
+  async (module, resolution) => {
+    await writeFile(
+      join(consumer, "types.ts"),
+      `import { createTallybase, QuotaExceededError } from "@tallybase/client";
+     const tally = createTallybase({ url: "http://project.test", key: "sb_secret_1" });
+     const { usage } = await tally.wrapWithTracking({ provider: "openai", model: "m" }, () => 1);
+     export const cost: number | null = usage.costUsd;
+     export const status: number = new QuotaExceededError({} as never).status;`,
+    );
+    const tsc = join(repository, "node_modules/.bin/tsc");
+    const options = ["--module", module, "--moduleResolution", resolution, "--target", "es2022"];
+    const strict = ["--strict", "--noEmit", "--types", "", "--lib", "es2022,dom"];
+    await run(tsc, [...options, ...strict, "types.ts"], { cwd: consumer });
+  },
+  60_000,
+);

@@ -1,0 +1,118 @@
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import type OpenAI from "openai";
+import { describe, expectTypeOf, test } from "vitest";
+import type { Database } from "../../packages/client/src/database.types.ts";
+import {
+  type CostEstimate,
+  type CostRequest,
+  createTallybase,
+  type QuotaCheck,
+  type QuotaRequest,
+  type QuotaState,
+  type SupabaseLike,
+  type Tallybase,
+  type TallybaseError,
+  type Tracked,
+  type TrackedResponse,
+  type TrackedStream,
+  type UsageEvent,
+  type UsageNotRecordedError,
+  type UsageReceipt,
+} from "../../packages/client/src/index.ts";
+
+type Functions = Database["public"]["Functions"];
+type Columns = Database["public"]["Tables"]["token_usage"]["Row"];
+
+type CamelCase<Name> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name;
+/** The keys of an object of the API, as the client names them. */
+type CamelKeys<T> = CamelCase<keyof T & string>;
+type Row<Name extends keyof Functions> = Functions[Name]["Returns"] extends (infer One)[]
+  ? One
+  : never;
+
+describe("the public types follow the database", () => {
+  test("an event has the columns of token_usage, but for those that the database fills in", () => {
+    type Stated = Exclude<CamelKeys<Columns>, "totalTokens" | "priceId" | "recordedAt">;
+    expectTypeOf<keyof UsageEvent>().toEqualTypeOf<Stated>();
+  });
+
+  test("questions have the arguments of their functions", () => {
+    expectTypeOf<keyof QuotaRequest>().toEqualTypeOf<CamelKeys<Functions["check_quota"]["Args"]>>();
+    expectTypeOf<keyof CostRequest>().toEqualTypeOf<
+      CamelKeys<Functions["estimate_cost"]["Args"]>
+    >();
+  });
+
+  test("answers have the columns of their functions", () => {
+    expectTypeOf<keyof QuotaCheck>().toEqualTypeOf<CamelKeys<Row<"check_quota">>>();
+    expectTypeOf<keyof QuotaState>().toEqualTypeOf<CamelKeys<Row<"quota_status">>>();
+    expectTypeOf<keyof CostEstimate>().toEqualTypeOf<CamelKeys<Row<"estimate_cost">>>();
+  });
+
+  test("each function behind a method exists", () => {
+    expectTypeOf<
+      | "check_quota"
+      | "quota_status"
+      | "estimate_cost"
+      | "reserve_usage"
+      | "settle_usage"
+      | "release_hold"
+      | "extend_hold"
+      | "track_usage"
+      | "track_usage_batch"
+    >().toExtend<keyof Functions>();
+  });
+});
+
+describe("what a client is made of", () => {
+  test("any supabase-js client will do, typed or not", () => {
+    expectTypeOf<SupabaseClient>().toExtend<SupabaseLike>();
+    expectTypeOf<SupabaseClient<Database>>().toExtend<SupabaseLike>();
+    expectTypeOf(createTallybase).toBeCallableWith(createClient<Database>("http://a.test", "key"));
+    expectTypeOf(createTallybase).toBeCallableWith({ url: "http://a.test", key: "sb_secret_1" });
+  });
+});
+
+test("an answer has data or an error, never both", () => {
+  const narrow = async (tally: Tallybase, event: UsageEvent) => {
+    const answer = await tally.track(event);
+    return answer.error ?? answer.data;
+  };
+  expectTypeOf(narrow).returns.resolves.toEqualTypeOf<UsageReceipt | UsageNotRecordedError>();
+  expectTypeOf<UsageNotRecordedError>().toExtend<TallybaseError>();
+});
+
+describe("a wrapped call returns what its function returns", () => {
+  type Wrapped<T> = Tracked<T>;
+
+  test("a value", () => {
+    expectTypeOf<Wrapped<OpenAI.ChatCompletion>>().toEqualTypeOf<
+      TrackedResponse<OpenAI.ChatCompletion>
+    >();
+  });
+
+  test("an SDK's stream as an iterable of its chunks", () => {
+    type Stream = AsyncIterable<OpenAI.ChatCompletionChunk>;
+    expectTypeOf<Wrapped<Stream>>().toEqualTypeOf<
+      TrackedStream<AsyncIterableIterator<OpenAI.ChatCompletionChunk>>
+    >();
+  });
+
+  test("a stream of bytes as one", () => {
+    expectTypeOf<Wrapped<ReadableStream<Uint8Array>>>().toEqualTypeOf<
+      TrackedStream<ReadableStream<Uint8Array>>
+    >();
+  });
+
+  test("of unknown type as a value", () => {
+    expectTypeOf<Wrapped<ReturnType<JSON["parse"]>>["usage"]>().toHaveProperty("costUsd");
+  });
+
+  test("whatever its function returns, promise or not", () => {
+    const wrap = {} as Tallybase["wrapWithTracking"];
+    const call = () => wrap({ provider: "openai", model: "m" }, async () => ({ text: "hi" }));
+    expectTypeOf(call).returns.resolves.toEqualTypeOf<TrackedResponse<{ text: string }>>();
+  });
+});
