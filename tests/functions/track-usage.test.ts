@@ -25,7 +25,7 @@ function setUp() {
         duplicates: 0,
         rejected: (JSON.parse(String(parameters[0])) as { model?: string }[]).flatMap(
           ({ model }, index) =>
-            model ? [] : [{ index, code: "PT400", message: "model is missing." }],
+            model ? [] : [{ index, code: "PT400", field: "model", message: "model is missing." }],
         ),
       }),
     }),
@@ -183,9 +183,9 @@ test("in a batch the good events land and the bad ones are named by their own pl
     recorded: 1,
     duplicates: 0,
     rejected: [
-      { index: 0, code: "PT400", message: "oops is not a known field." },
-      { index: 2, code: "PT400", message: "model is missing." },
-      { index: 3, code: "PT400", message: "An event must be a JSON object." },
+      { index: 0, code: "PT400", field: "oops", message: "oops is not a known field." },
+      { index: 2, code: "PT400", field: "model", message: "model is missing." },
+      { index: 3, code: "PT400", field: null, message: "An event must be a JSON object." },
     ],
   });
 });

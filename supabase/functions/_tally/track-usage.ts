@@ -8,7 +8,7 @@ import { prepareEvents } from "./prepare-event.ts";
 import { isJsonObject, parseJsonObject, readBody } from "./read-body.ts";
 
 /** An event of a batch that was not recorded: its place in the batch, and why. */
-type Rejection = { index: number } & Pick<WireError, "code" | "message">;
+type Rejection = { index: number; field: string | null } & Pick<WireError, "code" | "message">;
 
 /**
  * `POST` one event, or `{ events: [...] }`. Answers what `track_usage` or `track_usage_batch` answers.
@@ -83,8 +83,8 @@ async function trackBatch(
         places.push(index);
       }
     } catch (thrown) {
-      const { code, message } = toTallyError(thrown);
-      rejected.push({ index, code, message });
+      const { code, details, message } = toTallyError(thrown);
+      rejected.push({ index, code, field: details ?? null, message });
     }
   }
   const answer = JSON.parse(
@@ -104,7 +104,7 @@ async function trackBatch(
 
 function prepareOne(item: unknown, actor: Actor): TallyEvent[] {
   if (!isJsonObject(item)) {
-    throw new TallyError("PT400", "An event must be a JSON object.", { details: "events" });
+    throw new TallyError("PT400", "An event must be a JSON object.");
   }
   const parsed = eventSchema.safeParse(item);
   if (!parsed.success) throw toFieldError(parsed.error);

@@ -84,7 +84,7 @@ export function meterStream(
     {
       async pull(controller) {
         while (ended === undefined) {
-          let piece: ReadableStreamReadResult<Uint8Array>;
+          let piece: Awaited<ReturnType<typeof upstream.read>>;
           try {
             piece = await withinSilence(upstream.read(), idleMs);
           } catch (cause) {
