@@ -1,6 +1,6 @@
 import { createClient } from "@supabase/supabase-js";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { createTallybase } from "../../packages/client/src/index.ts";
+import { createTallybase, mintEventId } from "../../packages/client/src/index.ts";
 import { type FakeProject, fakeProject, refuse } from "./fake-project.ts";
 
 const url = "http://project.test";
@@ -193,6 +193,19 @@ describe("a hold", () => {
       final: false,
       event: { organization_id: "org-1", input_tokens: 1 },
     });
+  });
+
+  test("settled twice is answered like the first time: the database compares the rest", async () => {
+    project.answer("settle_usage", ({ event: sent }) =>
+      "id" in (sent as object)
+        ? refuse(409, "PT409", "This id already names another event.")
+        : Response.json({ id: "event-1", status: "duplicate" }),
+    );
+    expect((await client().settle("hold-1", event)).data).toMatchObject({ status: "duplicate" });
+
+    const id = mintEventId();
+    const named = await client().settle("hold-1", { ...event, id });
+    expect(named.error).toMatchObject({ code: "PT409", events: [{ id }] });
   });
 
   test("is extended, and a top-up is never sent twice", async () => {

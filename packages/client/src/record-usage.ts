@@ -30,10 +30,13 @@ export async function recordEvent(
     holdId === null
       ? ["track_usage", { event: toWire(fixed) }]
       : ["settle_usage", { hold_id: holdId, event: toWire(fixed), final }];
-  const answer = await ask<UsageReceipt>(session, name, args, {
-    signal,
-    retries: session.retries,
-  });
+  const patience = { signal, retries: session.retries };
+  let answer = await ask<UsageReceipt>(session, name, args, patience);
+  if (answer.error?.code === "PT409" && holdId !== null && final && !event.id) {
+    // Settled before, under the id of that time: told without one, the database compares the rest.
+    const unnamed = { hold_id: holdId, event: toWire(withOrganization(session, event)), final };
+    answer = await ask<UsageReceipt>(session, name, unnamed, patience);
+  }
   return answer.error ? lose(session, answer.error, { events: [fixed], holdId, response }) : answer;
 }
 

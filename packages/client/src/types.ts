@@ -156,7 +156,7 @@ export interface UsageReceipt {
 export interface BatchReceipt {
   recorded: number;
   duplicates: number;
-  rejected: { index: number; code: string; message: string }[];
+  rejected: { index: number; code: string; message: string; field?: string | null }[];
 }
 
 /** The tightest quota for a call; all null when none applies. Amounts in the unit of `metric`. */
