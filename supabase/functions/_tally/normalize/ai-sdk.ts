@@ -66,8 +66,7 @@ function readInclusive(
     media: NO_MEDIA,
     cached,
     cachedMedia: NO_MEDIA,
-    written,
-    written1h: 0,
+    written: { cache_write: written },
   });
   const total = readTotal(draft, output, [outputTotal]) ?? text + reasoning;
   splitOutput(draft, total, reasoning, NO_MEDIA);
@@ -86,8 +85,7 @@ function readVersion5(draft: Draft, usage: JsonRecord, provider: string): void {
     media: NO_MEDIA,
     cached,
     cachedMedia: NO_MEDIA,
-    written: 0,
-    written1h: 0,
+    written: {},
   });
   const output = outputWithReasoning(draft, {
     input,

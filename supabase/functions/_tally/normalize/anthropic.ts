@@ -28,6 +28,9 @@ export function readAnthropic(draft: Draft, usage: JsonRecord): void {
     other.tier = readServedTier({ ...usage, speed: null });
     draft.others.push({ model: asText(entry["model"]), draft: other, raw: entry });
   }
+  if (asRecord(asRecord(usage["fallback_credit"])["status"])["type"] === "redeemed") {
+    draft.anomalies.push("missing_detail: fallback credit redeemed, cache is billed otherwise");
+  }
   const tools = asRecord(usage["server_tool_use"]);
   addClass(draft, "web_search", readField(draft, tools, ["web_search_requests"]));
 }

@@ -53,8 +53,7 @@ export function readGemini(draft: Draft, usage: JsonRecord, owner: JsonRecord): 
     },
     cached: readField(draft, usage, CACHED),
     cachedMedia: hasField(usage, cacheSplit) ? readMedia(draft, usage, cacheSplit) : null,
-    written: 0,
-    written1h: 0,
+    written: {},
   });
   const reasoning = readField(draft, usage, THOUGHTS);
   const output = outputWithReasoning(draft, {

@@ -12,7 +12,6 @@ import {
   readField,
   readQuantity,
   readTotal,
-  restOf,
 } from "./read-values.ts";
 import { type Modalities, outputWithReasoning, splitOutput, splitPrompt } from "./split-tokens.ts";
 import type { UsageApi } from "./types.ts";
@@ -50,46 +49,38 @@ export function readOpenAiTokens(
     "completion_tokens_details",
     "output_token_details",
   ]));
-  const input = readField(draft, usage, INPUT);
-  const output = readField(draft, usage, OUTPUT);
+  // Sakana's models bill the tokens of their inner agents beside those of the answer.
+  const input = readField(draft, usage, INPUT) +
+    readField(draft, inputDetails, ["orchestration_input_tokens"]);
+  const output = readField(draft, usage, OUTPUT) +
+    readField(draft, outputDetails, ["orchestration_output_tokens"]);
+  const cached = readCount(
+    draft,
+    field(inputDetails, "cached_tokens") ?? firstField(usage, CACHE_READ_BESIDE_DETAILS),
+    "cached_tokens",
+  ) + readField(draft, inputDetails, ["orchestration_input_cached_tokens"]);
+  const cachedSplit = field(inputDetails, "cached_tokens_details") ??
+    field(usage, "cached_tokens_details");
+  // xAI sometimes states a cached count above the prompt: then it is counted beside it.
+  const cachedBeside = isXai(provider) && cached > input ? cached : 0;
+  splitPrompt(draft, {
+    total: input + cachedBeside,
+    media: readMedia(draft, inputDetails),
+    cached,
+    cachedMedia: isRecord(cachedSplit) ? readMedia(draft, cachedSplit) : null,
+    written: readWritten(draft, usage, inputDetails),
+  });
+
+  const seconds = readQuantity(draft, field(usage, "prompt_audio_seconds"), "prompt_audio_seconds");
+  addClass(draft, "second", seconds);
+  // Voxtral's total counts audio tokens that are billed by the second and stated nowhere else.
+  const total = seconds > 0 ? null : readTotal(draft, usage, ["total_tokens"]);
   const reasoning = readCount(
     draft,
     field(outputDetails, "reasoning_tokens") ??
       firstField(usage, ["reasoning_tokens", "native_tokens_reasoning"]),
     "reasoning_tokens",
   );
-  const seconds = readQuantity(draft, field(usage, "prompt_audio_seconds"), "prompt_audio_seconds");
-  addClass(draft, "second", seconds);
-  // Voxtral's total counts audio tokens that are billed by the second and stated nowhere else.
-  const total = seconds > 0 ? null : readTotal(draft, usage, ["total_tokens"]);
-
-  const cached = readCount(
-    draft,
-    field(inputDetails, "cached_tokens") ?? firstField(usage, CACHE_READ_BESIDE_DETAILS),
-    "cached_tokens",
-  );
-  const split = field(inputDetails, "cached_tokens_details");
-  const media = readMedia(draft, inputDetails);
-  const writtenByTtl = field(inputDetails, "cache_creation_token_details") ??
-    field(usage, "cache_creation");
-  const written1h = readField(draft, asRecord(writtenByTtl), ["ephemeral_1h_input_tokens"]);
-  const written = readCount(
-    draft,
-    firstField(inputDetails, ["cache_write_tokens", "cache_creation_tokens"]) ??
-      field(usage, "cache_creation_input_tokens"),
-    "cache_write_tokens",
-  );
-  // xAI sometimes states a cached count above the prompt: then it is counted beside it.
-  const cachedBeside = isXai(provider) && cached > input ? cached : 0;
-  splitPrompt(draft, {
-    total: input + cachedBeside,
-    media,
-    cached,
-    cachedMedia: isRecord(split) ? readMedia(draft, split) : null,
-    written: restOf(draft, Math.max(written, written1h), written1h, "cache write tokens"),
-    written1h,
-  });
-
   const outputMedia = readMedia(draft, outputDetails);
   const textStated = hasField(outputDetails, ["text_tokens"]);
   if (api === "images" && outputMedia.image === 0 && !textStated) outputMedia.image = output;
@@ -102,10 +93,35 @@ export function readOpenAiTokens(
   splitOutput(draft, allOutput, reasoning, outputMedia);
 }
 
+/** Cache writes by how long they last; what is not said to last longer lasts the usual time. */
+function readWritten(
+  draft: Draft,
+  usage: JsonRecord,
+  details: JsonRecord,
+): { [name: string]: number } {
+  const stated = firstField(details, ["cache_write_tokens", "cache_creation_tokens"]) ??
+    field(usage, "cache_creation_input_tokens");
+  const lifetimes = asRecord(
+    firstField(details, ["cache_write_tokens_details", "cache_creation_token_details"]) ??
+      field(usage, "cache_creation"),
+  );
+  const oneHour = readField(draft, lifetimes, ["ephemeral_1h_input_tokens"]);
+  const twelveHours = readField(draft, lifetimes, ["ttl_12h_tokens"]);
+  const written = Math.max(
+    readCount(draft, stated, "cache_write_tokens"),
+    oneHour + twelveHours + readField(draft, lifetimes, ["ttl_30m_tokens"]),
+  );
+  return {
+    cache_write: written - oneHour - twelveHours,
+    cache_write_1h: oneHour,
+    cache_write_12h: twelveHours,
+  };
+}
+
 function readMedia(draft: Draft, details: JsonRecord): Modalities {
   return {
     audio: readField(draft, details, ["audio_tokens"]),
-    image: readField(draft, details, ["image_tokens"]),
+    image: readField(draft, details, ["image_tokens", "cached_image_tokens"]),
     video: readField(draft, details, ["video_tokens"]),
   };
 }

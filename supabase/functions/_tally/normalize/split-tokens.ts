@@ -12,8 +12,8 @@ export interface PromptCounts {
   cached: number;
   /** How the cached tokens split by modality; null where the provider does not say. */
   cachedMedia: Modalities | null;
-  written: number;
-  written1h: number;
+  /** Tokens written to the cache, by class. */
+  written: { readonly [name: string]: number };
 }
 
 /**
@@ -26,7 +26,11 @@ export function splitPrompt(draft: Draft, prompt: PromptCounts): void {
   for (const name of MEDIA) {
     fresh[name] = restOf(draft, prompt.media[name], cached[name], `${name} tokens of the prompt`);
   }
-  const written = prompt.written + prompt.written1h;
+  let written = 0;
+  for (const [name, amount] of Object.entries(prompt.written)) {
+    addClass(draft, name, amount);
+    written += amount;
+  }
   let cachedText = restOf(draft, prompt.cached, sumOf(cached), "cached tokens");
   let excess = sumOf(fresh) + sumOf(cached) + cachedText + written - prompt.total;
   if (excess > 0 && prompt.cachedMedia === null) {
@@ -43,8 +47,6 @@ export function splitPrompt(draft: Draft, prompt: PromptCounts): void {
   const parts = sumOf(fresh) + sumOf(cached) + cachedText + written;
   addClass(draft, "input", restOf(draft, prompt.total, parts, "prompt tokens"));
   addClass(draft, "cache_read", cachedText);
-  addClass(draft, "cache_write", prompt.written);
-  addClass(draft, "cache_write_1h", prompt.written1h);
   for (const name of MEDIA) {
     addClass(draft, `input_${name}`, fresh[name]);
     addClass(draft, `cache_read_${name}`, cached[name]);
