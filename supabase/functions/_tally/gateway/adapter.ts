@@ -16,6 +16,8 @@ export interface PreparedRequest {
   body: Uint8Array<ArrayBuffer>;
   /** Upper bound of all output tokens: the limit times the number of answers. */
   maxOutputTokens: number;
+  /** Classes beside plain text that the output may be billed as. */
+  outputClasses: string[];
   /** The tier asked for; null for the provider's usual one. */
   serviceTier: string | null;
   /** Whether the usage chunk of the stream was asked for by us alone. */

@@ -12,8 +12,12 @@ export interface MeteredCall {
   provider: string;
   operation: string;
   request: PreparedRequest;
-  /** Input tokens as counted here, an upper bound. */
+  /** Input tokens as counted here: what is recorded when the provider reports none. */
   inputTokens: number;
+  /** The same as a bound: what the hold is taken for. */
+  inputTokensUpper: number;
+  /** Classes beside plain text that some tokens may be billed as. */
+  classes: string[];
   isByok: boolean;
   /** The caller's own key for this call. */
   idempotencyKey: string | null;

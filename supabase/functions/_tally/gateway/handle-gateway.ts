@@ -1,11 +1,11 @@
 import type { TextCounter } from "../count-text.ts";
+import { countTokens } from "../count-tokens.ts";
 import { type RequestContext, respondWithError } from "../handle-request.ts";
 import { TallyError } from "../errors.ts";
 import { mintId } from "../mint-id.ts";
 import { parseJsonObject, readBody } from "../read-body.ts";
 import type { ProviderAdapter } from "./adapter.ts";
 import { answerCall, type RunningCall } from "./answer-call.ts";
-import { boundInput } from "./bound-input.ts";
 import type { MeteredCall } from "./build-event.ts";
 import { findEndpoint, findProvider } from "./find-endpoint.ts";
 import { HOLD_SECONDS } from "./keep-hold.ts";
@@ -39,6 +39,7 @@ export async function handleGateway(
   const upstream = findUpstream(request.headers, provider, context);
   const idempotencyKey = await claimKey(request.headers, attribution, ledger);
   const { id, createdAt } = mintId(deps.now());
+  const count = await countTokens(provider.name, prepared.model, parsed, { countText });
   log.usage_id = id;
   const call: MeteredCall = {
     id,
@@ -47,7 +48,9 @@ export async function handleGateway(
     provider: provider.name,
     operation: endpoint.operation,
     request: prepared,
-    inputTokens: await boundInput(provider.name, parsed, countText),
+    inputTokens: count.input_tokens,
+    inputTokensUpper: count.input_tokens_upper,
+    classes: [...count.classes, ...prepared.outputClasses],
     isByok: upstream.isByok,
     idempotencyKey,
   };
@@ -124,10 +127,10 @@ async function admit(call: MeteredCall, ledger: Ledger): Promise<string> {
     provider: call.provider,
     model: call.request.model,
     service_tier: call.request.serviceTier,
-    input_tokens: call.inputTokens,
+    input_tokens: call.inputTokensUpper,
     max_output_tokens: call.request.maxOutputTokens,
     expires_in: HOLD_SECONDS,
-  });
+  }, call.classes);
   if (!allowed || hold_id === null) throw new RefusedCall(blocked_by, call.request.model);
   return hold_id;
 }

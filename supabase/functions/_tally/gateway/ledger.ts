@@ -16,6 +16,18 @@ export interface BlockingQuota {
   reset_at: string | null;
 }
 
+/** What reserve_usage takes: these and the attribution. */
+export interface ReserveRequest {
+  organization_id: string;
+  provider: string;
+  model: string;
+  service_tier: string | null;
+  input_tokens: number;
+  max_output_tokens: number;
+  expires_in: number;
+  [attribution: string]: unknown;
+}
+
 /** The answer of reserve_usage and extend_hold. */
 export interface Reservation {
   allowed: boolean;
@@ -47,7 +59,8 @@ export interface Headroom {
 
 /** The steps of a metered call, each one statement. */
 export interface Ledger {
-  reserve(request: object): Promise<Reservation>;
+  /** Takes a hold; `classes` beside plain text may make the call dearer. */
+  reserve(request: ReserveRequest, classes: string[]): Promise<Reservation>;
   /** Records what a call used, in full, whatever happens; `event.id` is the id it gets. */
   settle(holdId: string, event: TallyEvent & { id: string }): Promise<Settlement>;
   release(holdId: string): Promise<void>;
@@ -58,6 +71,19 @@ export interface Ledger {
   findByKey(organizationId: string, idempotencyKey: string): Promise<string | null>;
   isMember(userId: string, organizationId: string): Promise<boolean>;
 }
+
+const RESERVE = "select public.reserve_usage($1::text::jsonb) as answer";
+
+/** The bound of a call with audio, images and the like is stated, because the usual one is of text. */
+const RESERVE_WITH_CLASSES = `
+  select public.reserve_usage(r.request || coalesce((
+    select jsonb_build_object('estimated_cost', u.cost_usd)
+    from tally.upper_bound_cost(
+      r.request ->> 'provider', r.request ->> 'model', (r.request ->> 'input_tokens')::bigint,
+      (r.request ->> 'max_output_tokens')::bigint, (r.request ->> 'organization_id')::uuid,
+      r.request ->> 'service_tier', now(), string_to_array($2, ',')) as u
+  ), '{}')) as answer
+  from (select $1::text::jsonb as request) as r`;
 
 /** Tries of a step that must not be lost; with the pauses between them about 10 s. */
 const TRIES = 6;
@@ -92,10 +118,11 @@ export function openLedger(
     return onlyRow(rows);
   }
   return {
-    async reserve(request) {
+    async reserve(request, classes) {
+      const parameters = [JSON.stringify(request), classes.join(",")];
       const rows = await database.query<{ answer: Reservation }>(
-        "select public.reserve_usage($1::text::jsonb) as answer",
-        [JSON.stringify(request)],
+        classes.length === 0 ? RESERVE : RESERVE_WITH_CLASSES,
+        classes.length === 0 ? parameters.slice(0, 1) : parameters,
       );
       return onlyRow(rows).answer;
     },

@@ -1,4 +1,5 @@
 import { createStreamAccumulator } from "../../accumulate-stream.ts";
+import { outputLimit } from "../../count-output.ts";
 import { TallyError } from "../../errors.ts";
 import { normalizeUsage } from "../../normalize-usage.ts";
 import { isJsonObject, type JsonObject } from "../../read-body.ts";
@@ -43,7 +44,12 @@ function prepare(
     .filter((limit) => limit !== undefined);
 
   const additions: JsonObject = {};
-  if (limits.length === 0) additions.max_completion_tokens = policy.defaultMaxOutputTokens;
+  if (limits.length === 0) {
+    // A limit above the model's own would be an error of the provider.
+    const most = outputLimit("openai", parsed.model) ?? policy.defaultMaxOutputTokens;
+    limits.push(Math.min(policy.defaultMaxOutputTokens, most));
+    additions.max_completion_tokens = limits[0];
+  }
   const options = isJsonObject(parsed.stream_options) ? parsed.stream_options : {};
   const hidesUsage = isStream && options.include_usage !== true;
   if (hidesUsage) additions.stream_options = { ...options, include_usage: true };
@@ -52,7 +58,10 @@ function prepare(
     model: parsed.model,
     isStream,
     body: addToJson(body, parsed, additions),
-    maxOutputTokens: choices * Math.max(...limits, additions.max_completion_tokens as number ?? 0),
+    maxOutputTokens: choices * Math.max(...limits),
+    outputClasses: Array.isArray(parsed.modalities) && parsed.modalities.includes("audio")
+      ? ["output_audio"]
+      : [],
     serviceTier: readServiceTier(parsed.service_tier),
     hidesUsage,
   };
