@@ -271,39 +271,56 @@ grant execute on function public.estimate_cost(text, text, bigint, bigint, jsonb
 create function tally.upper_bound_cost(
   provider text, model text, input_tokens bigint, output_tokens bigint,
   organization_id uuid default null, service_tier text default null, at timestamptz default now(),
-  classes text[] default null)
-returns table (cost_usd numeric, price_id bigint)
+  classes text[] default null, out cost_usd numeric, out price_id bigint)
+returns setof record
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
+declare
+  v_provider text := upper_bound_cost.provider;
+  v_model text := upper_bound_cost.model;
+  v_classes text[] := '{input,cache_read,cache_write,output,reasoning}' || upper_bound_cost.classes;
+  v_card record;
+  v_is_negotiated boolean;
+  v_cost numeric;
 begin
-  return query
+  select coalesce(m.to_provider, v_provider), coalesce(m.to_model, v_model) into v_provider, v_model
+  from tally.resolve_model(v_provider, v_model) as m;
+  if not found then
+    v_provider := upper_bound_cost.provider;
+    v_model := upper_bound_cost.model;
+  end if;
   -- Every band that the bound reaches is a candidate: the real prompt may be shorter than its bound.
-  select
-    trim_scale(upper_bound_cost.input_tokens * dearest.input + upper_bound_cost.output_tokens * dearest.output),
-    e.id
-  from (values (1)) as one
-  left join tally.resolve_model(upper_bound_cost.provider, upper_bound_cost.model) as m on true
-  join public.cost_estimates as e
-    on e.provider = coalesce(m.to_provider, upper_bound_cost.provider)
-    and e.model = coalesce(m.to_model, upper_bound_cost.model)
-    and e.service_tier = coalesce(upper_bound_cost.service_tier, 'standard')
-    and (e.organization_id is null or e.organization_id = upper_bound_cost.organization_id)
-    and e.valid_from <= upper_bound_cost.at
-    and coalesce(e.valid_to > upper_bound_cost.at, true)
-    and e.withdrawn_at is null
-    and e.context_from <= upper_bound_cost.input_tokens
-  cross join lateral (
-    select
-      max((q.value)::numeric) filter (where c.kind = 'input') as input,
-      coalesce(max((q.value)::numeric) filter (where c.kind = 'output'), 0) as output
-    from jsonb_each(e.unit_prices) as q
-    join tally.usage_classes as c on c.class = q.key
-    where q.key in ('input', 'cache_read', 'cache_write', 'output', 'reasoning')
-      or q.key = any (upper_bound_cost.classes)
-  ) as dearest
-  where dearest.input is not null
-  order by e.organization_id nulls last, 1 desc
-  limit 1;
+  for v_card in
+    select e.id, e.organization_id, e.unit_prices
+    from public.cost_estimates as e
+    where e.provider = v_provider
+      and e.model = v_model
+      and e.service_tier = coalesce(upper_bound_cost.service_tier, 'standard')
+      and (e.organization_id is null or e.organization_id = upper_bound_cost.organization_id)
+      and e.valid_from <= upper_bound_cost.at
+      and (e.valid_to is null or e.valid_to > upper_bound_cost.at)
+      and e.withdrawn_at is null
+      and e.context_from <= upper_bound_cost.input_tokens
+    order by e.organization_id nulls last
+  loop
+    exit when v_is_negotiated and v_card.organization_id is null;
+    v_is_negotiated := v_card.organization_id is not null;
+    select upper_bound_cost.input_tokens * max(q.price) filter (where q.kind = 'input')
+      + upper_bound_cost.output_tokens * coalesce(max(q.price) filter (where q.kind = 'output'), 0)
+    into v_cost
+    from (
+      select c.kind, (v_card.unit_prices -> c.class)::numeric as price
+      from tally.usage_classes as c
+      where c.class = any (v_classes)
+    ) as q;
+    if v_cost > cost_usd or cost_usd is null then
+      cost_usd := trim_scale(v_cost);
+      price_id := v_card.id;
+    end if;
+  end loop;
+  if cost_usd is not null then
+    return next;
+  end if;
 end;
 $$;
 comment on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[]) is

@@ -142,14 +142,14 @@ begin
       return array['created_at', format('is more than %s ahead; check the clock of the sender.', v_limits.event_early_limit)];
     end if;
   end if;
-  if not tally.is_operator() then
+  if (e.cost_usd is not null or e.api_key_id is not null or e.user_id is distinct from auth.uid() and e.user_id is not null)
+    and not tally.is_operator() then
     if e.cost_usd is not null then
       return array['cost_usd', 'is computed here; only the operator may state it.'];
-    elsif e.user_id <> auth.uid() then
-      return array['user_id', 'must be your own.'];
     elsif e.api_key_id is not null then
       return array['api_key_id', 'is set by the server that checked the key.'];
     end if;
+    return array['user_id', 'must be your own.'];
   end if;
   return null;
 end;
@@ -270,9 +270,7 @@ begin
   v_event.status := coalesce(v_event.status, 'success');
   v_event.is_estimated := coalesce(v_event.is_estimated, false);
   v_event.is_byok := coalesce(v_event.is_byok, false);
-  if v_event.user_id is null and not tally.is_operator() then
-    v_event.user_id := auth.uid();
-  end if;
+  v_event.user_id := coalesce(v_event.user_id, auth.uid());
 
   select p.cost_usd, p.price_id, p.priced_model into v_cost, v_checked.price_id, v_checked.priced_model
   from tally.price_call(v_event.organization_id, v_event.provider, v_event.model, v_event.service_tier,
@@ -516,24 +514,22 @@ comment on function tally.write_events(tally.checked_event[]) is
   'Writes checked events with their keys and their deltas, in one statement; what was there already comes back as replay.';
 revoke execute on function tally.write_events(tally.checked_event[]) from public, anon, authenticated;
 
-create function tally.require_recordable(event tally.checked_event)
+create function tally.require_no_problem(checked tally.checked_event)
 returns void
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
-  if (require_recordable.event).problem is not null then
+  if (require_no_problem.checked).problem is not null then
     perform tally.fail(
-      (require_recordable.event).problem ->> 'code',
-      (require_recordable.event).problem ->> 'message',
-      (require_recordable.event).problem ->> 'field',
+      (require_no_problem.checked).problem ->> 'code',
+      (require_no_problem.checked).problem ->> 'message',
+      (require_no_problem.checked).problem ->> 'field',
       'Mend that field and send the event again with the same id; nothing was recorded.');
   end if;
-  perform tally.require_recorder(((require_recordable.event).event).organization_id);
 end;
 $$;
-comment on function tally.require_recordable(tally.checked_event) is
-  'Raises what is wrong with an event, or that the caller may not record it.';
-revoke execute on function tally.require_recordable(tally.checked_event) from public, anon, authenticated;
+comment on function tally.require_no_problem(tally.checked_event) is 'Raises what is wrong with an event.';
+revoke execute on function tally.require_no_problem(tally.checked_event) from public, anon, authenticated;
 
 create function tally.require_agreement(answer tally.recorded_event)
 returns jsonb
@@ -559,7 +555,8 @@ declare
   v_event tally.checked_event;
 begin
   v_event := tally.check_event(track_usage.event, now());
-  perform tally.require_recordable(v_event);
+  perform tally.require_no_problem(v_event);
+  perform tally.require_recorder((v_event.event).organization_id);
   return tally.require_agreement(tally.record_event(v_event));
 end;
 $$;

@@ -76,12 +76,11 @@ begin
       'A request names organization_id, provider, model and either estimated_cost (USD) or input_tokens and max_output_tokens.');
   end if;
   perform tally.require_recorder(v_request.organization_id);
-  if not tally.is_operator() then
-    if v_request.api_key_id is not null or v_request.user_id <> (select auth.uid()) then
-      perform tally.fail('PT400', 'user_id must be your own, and api_key_id is set by the server.', 'user_id, api_key_id');
-    end if;
-    v_request.user_id := (select auth.uid());
+  if (v_request.api_key_id is not null or v_request.user_id is distinct from auth.uid() and v_request.user_id is not null)
+    and not tally.is_operator() then
+    perform tally.fail('PT400', 'user_id must be your own, and api_key_id is set by the server.', 'user_id, api_key_id');
   end if;
+  v_request.user_id := coalesce(v_request.user_id, auth.uid());
   return v_request;
 end;
 $$;
