@@ -55,8 +55,15 @@ export interface Surroundings {
 
 const ALLOWED_FOR_BROWSERS = {
   "access-control-allow-origin": "*",
-  "access-control-expose-headers":
-    "x-tally-cost-usd, x-tally-usage-id, x-tally-remaining, x-tally-request-id, x-request-id, retry-after",
+  "access-control-expose-headers": [
+    "x-tally-request-id",
+    "x-tally-usage-id",
+    "x-tally-cost-usd",
+    "x-tally-remaining",
+    "x-tally-remaining-metric",
+    "x-request-id",
+    "retry-after",
+  ].join(", "),
 };
 
 /** Makes the fetch handler of one function: CORS, errors in one shape, one log line per request. */

@@ -40,7 +40,6 @@ export async function handleGateway(
   const idempotencyKey = await claimKey(request.headers, attribution, ledger);
   const { id, createdAt } = mintId(deps.now());
   const count = await countTokens(provider.name, prepared.model, parsed, { countText });
-  log.usage_id = id;
   const call: MeteredCall = {
     id,
     createdAt,
@@ -66,6 +65,7 @@ export async function handleGateway(
     },
     countText,
   };
+  log.usage_id = id;
   log.hold_id = running.holdId;
   return await answerCall(running, context);
 }
