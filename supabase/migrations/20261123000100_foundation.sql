@@ -133,10 +133,13 @@ create table tally.settings (
   event_late_limit interval not null default '35 days',
   event_early_limit interval not null default '5 minutes',
   hold_lifetime interval not null default '10 minutes',
+  default_plan text,
   constraint there_is_one_row check (only_row)
 );
 comment on table tally.settings is
   'Limits of the installation: how late and how early an event may be, how long a hold lasts when its request names no time.';
+comment on column tally.settings.default_plan is
+  'The plan of organizations that are created without one; null: none, and no limits.';
 insert into tally.settings default values;
 alter table tally.settings enable row level security;
 

@@ -23,6 +23,8 @@ create table public.usage_quotas (
   unpriced_policy text not null default 'refuse',
   alert_thresholds numeric[] not null default '{75,90,100}',
   managed_by text not null default 'operator',
+  plan_quota_id bigint,
+  is_credit boolean not null default false,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   primary key (organization_id, id),
@@ -48,6 +50,9 @@ comment on table public.usage_quotas is
 comment on column public.usage_quotas.opening_usage is 'What current_usage was given to start with in its first period, beyond recorded events.';
 comment on column public.usage_quotas.reset_at is 'End of the period; null for total. Given on insert, it is the anchor: the period is computed back from it.';
 comment on column public.usage_quotas.timezone is 'IANA name; null: the organization''s.';
+comment on column public.usage_quotas.plan_quota_id is 'The limit of the plan that this quota applies.';
+comment on column public.usage_quotas.is_credit is
+  'The organization''s prepaid account: its limit is all credit ever granted, its usage all that was spent of it.';
 comment on column public.usage_quotas.anchor is 'A moment at which a period starts; null: calendar periods (weeks from Monday).';
 
 alter table public.usage_quotas enable row level security;
@@ -231,7 +236,8 @@ begin
   -- Deltas consumed before this quota exists would never reach it; from here on none are.
   perform tally.lock_folding(new.organization_id);
   if new.quota_type = 'total' then
-    new.period_start := '-infinity';
+    -- An account counts from its opening; every other total from the beginning.
+    new.period_start := case when new.is_credit then now() else timestamptz '-infinity' end;
     new.reset_at := null;
   elsif new.reset_at > now() then
     new.anchor := coalesce(new.anchor, new.reset_at);

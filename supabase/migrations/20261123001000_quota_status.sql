@@ -24,7 +24,11 @@ begin
       select sum(h.amount)
       from tally.open_holds as h
       where h.organization_id = q.organization_id and h.quota_id = q.id and h.expires_at <= quota_states.at
-    ), 0)
+    ), 0) + case when q.is_credit then coalesce((
+      select sum(l.remaining)
+      from tally.lapsed_credit as l
+      where l.organization_id = q.organization_id and l.expires_at <= quota_states.at
+    ), 0) else 0 end
   from public.usage_quotas as q
   join public.organizations as o on o.id = q.organization_id
   cross join lateral (

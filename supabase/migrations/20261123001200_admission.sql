@@ -169,10 +169,11 @@ begin
       'current_usage', trim_scale(f.used), 'reserved', trim_scale(f.held),
       'remaining', trim_scale(greatest(f.quota_limit - f.used - f.held, 0)),
       'requested', f.amount, 'reset_at', nullif(f.ends_at, 'infinity'),
-      'reason', case when f.refuses_unpriced then 'unpriced' else 'quota' end
+      'reason', case when f.refuses_unpriced then 'unpriced' when f.is_credit then 'credit' else 'quota' end
     )
     from (
-      select (s.quota).id, (s.quota).metric, (s.quota).quota_type, (s.quota).quota_limit, s.ends_at, s.used, s.held,
+      select (s.quota).id, (s.quota).metric, (s.quota).quota_type, (s.quota).quota_limit, (s.quota).is_credit, s.ends_at,
+        s.used, s.held,
         (find_blocking_quota.amounts -> (s.quota).metric)::numeric as amount,
         find_blocking_quota.is_unpriced and (s.quota).metric = 'cost_usd'
           and (s.quota).unpriced_policy = 'refuse' as refuses_unpriced
@@ -201,6 +202,7 @@ as $$
 declare
   v_organization_id uuid := (admit.request).organization_id;
   v_quota public.usage_quotas;
+  v_prepays boolean := false;
   v_beyond boolean;
   v_has_room boolean := true;
 begin
@@ -218,6 +220,7 @@ begin
         and (q.resource_type is null or q.resource_type = coalesce((admit.request).resource_type, 'token')))
   loop
     quota_ids := quota_ids || v_quota.id;
+    v_prepays := v_prepays or v_quota.is_credit;
     v_has_room := v_has_room and tally.has_room(v_quota, admit.amounts, admit.is_unpriced, admit.at);
   end loop;
   if cardinality(quota_ids) = 0 then
@@ -227,7 +230,9 @@ begin
   -- everything pending counts; it is folded first, so that little of it is read under the locks below.
   v_beyond := exists (
     select from tally.usage_deltas as d where d.organization_id = v_organization_id and d.is_beyond_hold);
-  if (v_beyond or not v_has_room) and (
+  if v_prepays and exists (
+    select from tally.lapsed_credit as l where l.organization_id = v_organization_id and l.expires_at <= admit.at
+  ) or (v_beyond or not v_has_room) and (
     select count(*) from (
       select from tally.usage_deltas as d where d.organization_id = v_organization_id limit 65
     ) as few
@@ -331,6 +336,7 @@ begin
   -- A hold may be lost with the last half second of a crash, together with its counters: nothing is
   -- overspent by that, and the flush would be paid under the lock of the hottest row there is.
   perform set_config('synchronous_commit', 'off', true);
+  perform tally.meet_caller(v_request.organization_id, v_request.user_id, v_request.api_key_id);
   v_verdict := tally.admit(v_request, v_amounts, v_is_unpriced, v_priced_model, v_at);
   if v_verdict.blocked_by is not null then
     return jsonb_build_object('allowed', false, 'hold_id', null, 'expires_at', null, 'blocked_by', v_verdict.blocked_by);

@@ -6,14 +6,28 @@ returns integer
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
+  v_quota public.usage_quotas;
   v_folded integer;
 begin
   perform tally.lock_folding(fold.organization_id);
   -- The same order as an admission takes, so that neither waits for the other.
-  perform from public.usage_quotas as q
-  where q.organization_id = fold.organization_id
-  order by q.id
-  for no key update;
+  for v_quota in
+    select q.*
+    from public.usage_quotas as q
+    where q.organization_id = fold.organization_id
+    order by q.id
+    for no key update
+  loop
+    if fold.at >= v_quota.reset_at then
+      -- The last word on the period that has ended.
+      perform tally.note_crossings(v_quota, v_quota.current_usage + coalesce((
+        select sum(u.amount)
+        from tally.pending_usage as u
+        where u.organization_id = v_quota.organization_id and u.quota_id = v_quota.id
+          and u.created_at >= v_quota.period_start and u.created_at < v_quota.reset_at
+      ), 0), v_quota.period_start, v_quota.reset_at);
+    end if;
+  end loop;
 
   with expired as (
     update public.usage_holds as h
@@ -81,11 +95,21 @@ begin
     returning q.id
   )
   select count(*) into v_folded from consumed;
+
+  for v_quota in
+    select q.* from public.usage_quotas as q where q.organization_id = fold.organization_id order by q.id
+  loop
+    perform tally.note_crossings(v_quota, v_quota.current_usage, v_quota.period_start, coalesce(v_quota.reset_at, 'infinity'));
+    perform tally.note_forecast(v_quota, fold.at);
+    if v_quota.is_credit then
+      perform tally.fold_credit(v_quota, fold.at);
+    end if;
+  end loop;
   return v_folded;
 end;
 $$;
 comment on function tally.fold(uuid, timestamptz) is
-  'Folds what is pending of one organization into its quotas, ends its expired holds, turns its periods; returns the number of deltas.';
+  'Folds what is pending of one organization into its quotas and credit, ends its expired holds, turns its periods, records alerts; returns the number of deltas.';
 revoke execute on function tally.fold(uuid, timestamptz) from public, anon, authenticated;
 grant execute on function tally.fold(uuid, timestamptz) to service_role;
 
@@ -112,6 +136,8 @@ begin
       (select h.organization_id from public.usage_holds as h where h.state = 'open' and h.expires_at <= now() limit 20000)
       union
       (select q.organization_id from public.usage_quotas as q where q.reset_at <= now() limit 1000)
+      union
+      (select l.organization_id from tally.lapsed_credit as l where l.expires_at <= now() limit 1000)
     ) as w
     order by random()
     limit tick.max_organizations

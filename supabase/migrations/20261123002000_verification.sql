@@ -80,6 +80,20 @@ begin
   where (u.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
     and u.cost_usd is not null
     and c.cost_usd <> u.cost_usd;
+
+  return query
+  select 'credit taken from grants is credit spent', q.organization_id, 'quota ' || q.id,
+    least(q.current_usage, q.quota_limit), g.taken
+  from public.usage_quotas as q
+  cross join lateral (
+    select coalesce(sum(c.amount - c.remaining - c.expired_amount), 0) as taken,
+      coalesce(sum(c.amount - c.expired_amount), 0) as granted
+    from public.credit_grants as c
+    where c.organization_id = q.organization_id
+  ) as g
+  where q.is_credit
+    and (q.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+    and (least(q.current_usage, q.quota_limit) <> g.taken or q.quota_limit <> g.granted);
 end;
 $$;
 comment on function tally.verify_ledger(uuid) is 'Behind public.verify_ledger.';

@@ -1,0 +1,192 @@
+-- Plans: named sets of quotas that an organization, and each of its users and keys, gets.
+
+create table public.plans (
+  id text primary key,
+  name text not null,
+  created_at timestamptz not null default now(),
+  constraint id_is_a_lower_case_word check (id ~ '^[a-z][a-z0-9_-]{0,62}$')
+);
+comment on table public.plans is 'The plans on offer. A metric without a row in plan_quotas is unlimited.';
+
+create table public.plan_quotas (
+  id bigint generated always as identity primary key,
+  plan_id text not null references public.plans (id) on delete cascade,
+  applies_to text not null default 'organization',
+  metric text not null,
+  quota_type text not null default 'monthly',
+  quota_limit numeric not null,
+  provider text,
+  model text,
+  tool_name text,
+  resource_type text,
+  enforcement text not null default 'hard',
+  unpriced_policy text not null default 'refuse',
+  alert_thresholds numeric[] not null default '{75,90,100}',
+  constraint applies_to_is_known check (applies_to in ('organization', 'user', 'api_key')),
+  constraint one_limit_per_metric_period_and_scope unique nulls not distinct
+    (plan_id, applies_to, metric, quota_type, provider, model, tool_name, resource_type)
+);
+comment on table public.plan_quotas is
+  'The limits of a plan: one quota for the organization, or one for each user or API key, made before their first call is admitted.';
+
+alter table public.plans enable row level security;
+alter table public.plan_quotas enable row level security;
+revoke all on public.plans, public.plan_quotas from anon, authenticated;
+grant select on public.plans, public.plan_quotas to authenticated;
+grant all on public.plans, public.plan_quotas to service_role;
+create policy "the signed-in read the plans on offer" on public.plans for select to authenticated using (true);
+create policy "the signed-in read the limits of plans" on public.plan_quotas for select to authenticated using (true);
+
+insert into public.plans (id, name) values ('free', 'Free'), ('pro', 'Pro'), ('enterprise', 'Enterprise');
+insert into public.plan_quotas (plan_id, metric, quota_limit, resource_type, alert_thresholds) values
+  ('free', 'requests', 1000, 'agent_execution', '{80,90,100}'),
+  ('free', 'total_tokens', 100000, 'token', '{80,90,100}'),
+  ('free', 'units', 1, 'storage', '{80,90,100}'),
+  ('free', 'requests', 10000, 'api_call', '{80,90,100}'),
+  ('pro', 'requests', 10000, 'agent_execution', '{80,90,100}'),
+  ('pro', 'total_tokens', 1000000, 'token', '{80,90,100}'),
+  ('pro', 'units', 10, 'storage', '{80,90,100}'),
+  ('pro', 'requests', 100000, 'api_call', '{80,90,100}');
+
+alter table public.organizations
+  add constraint plan_is_on_offer foreign key (plan_id) references public.plans (id);
+create index organizations_by_plan on public.organizations (plan_id);
+
+alter table public.usage_quotas
+  add constraint quota_comes_from_a_plan foreign key (plan_quota_id) references public.plan_quotas (id) on delete cascade;
+create index usage_quotas_by_plan_quota on public.usage_quotas (plan_quota_id) where plan_quota_id is not null;
+create unique index usage_quotas_once_per_plan_quota
+  on public.usage_quotas (organization_id, plan_quota_id, user_id, api_key_id) nulls not distinct
+  where plan_quota_id is not null;
+
+create function tally.add_plan_quotas(organization_id uuid, applies_to text, user_id uuid, api_key_id uuid)
+returns void
+language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+begin
+  insert into public.usage_quotas (organization_id, plan_quota_id, user_id, api_key_id, provider, model, tool_name,
+    resource_type, metric, quota_type, quota_limit, enforcement, unpriced_policy, alert_thresholds, managed_by)
+  select o.id, p.id,
+    case p.applies_to when 'user' then add_plan_quotas.user_id end,
+    case p.applies_to when 'api_key' then add_plan_quotas.api_key_id end,
+    p.provider, p.model, p.tool_name, p.resource_type, p.metric, p.quota_type, p.quota_limit, p.enforcement,
+    p.unpriced_policy, p.alert_thresholds, 'plan'
+  from public.organizations as o
+  join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = add_plan_quotas.applies_to
+  where o.id = add_plan_quotas.organization_id
+    and not exists (
+      select from public.usage_quotas as q
+      where q.organization_id = o.id and q.plan_quota_id = p.id
+        and q.user_id is not distinct from case p.applies_to when 'user' then add_plan_quotas.user_id end
+        and q.api_key_id is not distinct from case p.applies_to when 'api_key' then add_plan_quotas.api_key_id end
+    )
+  order by p.id
+  on conflict do nothing;
+end;
+$$;
+comment on function tally.add_plan_quotas(uuid, text, uuid, uuid) is
+  'Makes the quotas of an organization''s plan that it, one of its users or one of its keys does not have yet.';
+revoke execute on function tally.add_plan_quotas(uuid, text, uuid, uuid) from public, anon, authenticated;
+
+create function tally.meet_caller(organization_id uuid, user_id uuid, api_key_id uuid)
+returns void
+language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+begin
+  -- Before the first call of a user or key is admitted, its quotas exist: nothing passes before a limit does.
+  if meet_caller.user_id is not null and exists (
+    select from public.organizations as o
+    join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = 'user'
+    where o.id = meet_caller.organization_id
+  ) then
+    perform tally.add_plan_quotas(meet_caller.organization_id, 'user', meet_caller.user_id, null);
+  end if;
+  if meet_caller.api_key_id is not null and exists (
+    select from public.organizations as o
+    join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = 'api_key'
+    where o.id = meet_caller.organization_id
+  ) then
+    perform tally.add_plan_quotas(meet_caller.organization_id, 'api_key', null, meet_caller.api_key_id);
+  end if;
+end;
+$$;
+comment on function tally.meet_caller(uuid, uuid, uuid) is
+  'Gives a user or key seen for the first time the quotas that its organization''s plan has for each.';
+revoke execute on function tally.meet_caller(uuid, uuid, uuid) from public, anon, authenticated;
+
+create function tally.assign_plan(organization_id uuid, plan_id text)
+returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_kept integer;
+  v_removed integer;
+begin
+  perform tally.require_operator('assign plans');
+  perform tally.require_admin(assign_plan.organization_id);
+  if not exists (select from public.plans as p where p.id = assign_plan.plan_id) then
+    perform tally.fail('PT404', format('There is no plan %L.', assign_plan.plan_id), 'plan_id',
+      'The plans on offer are in public.plans.');
+  end if;
+  perform tally.lock_folding(assign_plan.organization_id);
+  update public.organizations as o set plan_id = assign_plan.plan_id where o.id = assign_plan.organization_id;
+  -- A limit of the same metric, period and scope is moved, so that what is used of it stays used.
+  update public.usage_quotas as q
+  set plan_quota_id = n.id, quota_limit = n.quota_limit, enforcement = n.enforcement,
+    unpriced_policy = n.unpriced_policy, alert_thresholds = n.alert_thresholds, updated_at = now()
+  from public.plan_quotas as n
+  where q.organization_id = assign_plan.organization_id and q.managed_by = 'plan'
+    and n.plan_id = assign_plan.plan_id
+    and n.applies_to = case when q.user_id is not null then 'user' when q.api_key_id is not null then 'api_key'
+      else 'organization' end
+    and (n.metric, n.quota_type, n.provider, n.model, n.tool_name, n.resource_type)
+      is not distinct from (q.metric, q.quota_type, q.provider, q.model, q.tool_name, q.resource_type);
+  get diagnostics v_kept = row_count;
+  delete from public.usage_quotas as q
+  using public.plan_quotas as p
+  where q.organization_id = assign_plan.organization_id and q.managed_by = 'plan'
+    and p.id = q.plan_quota_id and p.plan_id <> assign_plan.plan_id;
+  get diagnostics v_removed = row_count;
+  perform tally.add_plan_quotas(assign_plan.organization_id, 'organization', null, null);
+  return jsonb_build_object('organization_id', assign_plan.organization_id, 'plan_id', assign_plan.plan_id,
+    'kept', v_kept, 'removed', v_removed, 'exceeded', (
+      select coalesce(jsonb_agg(jsonb_build_object('quota_id', (s.quota).id, 'metric', (s.quota).metric,
+        'resource_type', (s.quota).resource_type, 'quota_limit', (s.quota).quota_limit, 'current_usage', trim_scale(s.used))), '[]')
+      from tally.quota_states(assign_plan.organization_id, now()) as s
+      where (s.quota).managed_by = 'plan' and s.used >= (s.quota).quota_limit));
+end;
+$$;
+comment on function tally.assign_plan(uuid, text) is 'Behind public.assign_plan.';
+revoke execute on function tally.assign_plan(uuid, text) from public, anon, authenticated;
+grant execute on function tally.assign_plan(uuid, text) to authenticated, service_role;
+
+create function public.assign_plan(organization_id uuid, plan_id text)
+returns jsonb
+language sql volatile security invoker set search_path = ''
+as $$
+  select tally.assign_plan(assign_plan.organization_id, assign_plan.plan_id)
+$$;
+comment on function public.assign_plan(uuid, text) is
+  'Puts an organization on a plan (operator): {organization_id, plan_id, kept, removed, exceeded}. Usage of the running period is kept; exceeded lists the limits of the new plan that are used up already, which refuse further calls until they reset.';
+revoke execute on function public.assign_plan(uuid, text) from public, anon, authenticated;
+grant execute on function public.assign_plan(uuid, text) to authenticated, service_role;
+
+create function tally.welcome_organization()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if new.plan_id is null then
+    update public.organizations as o
+    set plan_id = s.default_plan
+    from tally.settings as s
+    where o.id = new.id and s.default_plan is not null;
+  end if;
+  perform tally.add_plan_quotas(new.id, 'organization', null, null);
+  return null;
+end;
+$$;
+comment on function tally.welcome_organization() is 'Gives a new organization the quotas of its plan, or of the default plan.';
+revoke execute on function tally.welcome_organization() from public, anon, authenticated;
+create trigger welcome_organization after insert on public.organizations
+  for each row execute function tally.welcome_organization();
