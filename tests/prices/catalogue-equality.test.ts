@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { calcPrice, type Provider, waitForUpdate } from "@pydantic/genai-prices";
 import { beforeAll, describe, expect, test } from "vitest";
 import { mergeBook } from "../../packages/cli/src/prices/merge-book.ts";
@@ -5,7 +7,7 @@ import { providerName, readCatalogue } from "../../packages/cli/src/prices/read-
 import { readOverlay } from "../../packages/cli/src/prices/read-overlay.ts";
 import { catalogueUsage, randomClasses, seededRandom } from "./support/catalogue-usage.ts";
 import { DEVIATIONS } from "./support/deviations.ts";
-import { createPricer, PRICES_DIR, shippedBook } from "./support/price-usage.ts";
+import { createPricer, PRICES_DIR, ROOT, shippedBook } from "./support/price-usage.ts";
 
 const CALLS_PER_MODEL = 16;
 const seed = Number(process.env.TALLY_SEED ?? Math.floor(Math.random() * 2 ** 32));
@@ -95,4 +97,13 @@ describe(`costs against the catalogue's own calculation (TALLY_SEED=${seed})`, (
     });
     expect(stale.map(([name]) => name)).toEqual([]);
   });
+});
+
+test("docs/prices.md names every model that differs", () => {
+  const text = readFileSync(join(ROOT, "docs/prices.md"), "utf8");
+  const silent = Object.keys(DEVIATIONS).filter((name) => {
+    const model = name.slice(name.indexOf("/") + 1);
+    return !text.includes(`\`${model}\``) && !text.includes(`\`${name}\``);
+  });
+  expect(silent).toEqual([]);
 });

@@ -151,6 +151,10 @@ describe("tallybase prices sync", () => {
     },
   );
 
+  test("--help explains", async () => {
+    expect(await run("--help")).toMatchObject({ code: 0, out: expect.stringMatching(/--dry-run/) });
+  });
+
   test("a directory that is no project is said so", async () => {
     rmSync(join(root, "supabase"), { recursive: true });
     expect(await run("sync")).toMatchObject({
@@ -170,6 +174,12 @@ describe("the migration", () => {
   test("keeps one card on one line", () => {
     const cards = text.split("\n").filter((line) => line.includes('"context_from"'));
     expect(cards).toHaveLength(parseMigration(text).cards.length);
+  });
+
+  test("no statement is larger than older versions of the Supabase CLI read", () => {
+    const statements = text.split(";\n");
+    expect(statements.length).toBeGreaterThan(4);
+    expect(statements.filter((statement) => Buffer.byteLength(statement) > 262_144)).toEqual([]);
   });
 
   test("a text without a book is an empty book; one that is cut off is refused", () => {
