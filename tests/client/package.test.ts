@@ -1,32 +1,32 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildClient } from "../../packages/client/scripts/build.ts";
+import { type BuiltFile, buildClient } from "../../packages/client/scripts/build.ts";
 
 const run = promisify(execFile);
 const repository = resolve(import.meta.dirname, "../..");
-const packageDir = join(repository, "packages/client");
 
 /** A project of somebody who installed the package. */
 let consumer: string;
+let installed: string;
+let files: BuiltFile[];
 beforeAll(async () => {
   consumer = await mkdtemp(join(tmpdir(), "tallybase-consumer-"));
-  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", consumer], {
-    cwd: packageDir,
-  });
-  const packed = JSON.parse(stdout.slice(stdout.indexOf("[\n")))[0].filename;
-  const installed = join(consumer, "node_modules/@tallybase/client");
+  const built = join(consumer, "built");
+  files = await buildClient(built);
+  await run("npm", ["pack", built, "--pack-destination", consumer], { cwd: consumer });
+  const [packed = ""] = (await readdir(consumer)).filter((name) => name.endsWith(".tgz"));
+  installed = join(consumer, "node_modules/@tallybase/client");
   await mkdir(installed, { recursive: true });
   await run("tar", ["-xzf", join(consumer, packed), "--strip-components=1", "-C", installed]);
   await writeFile(join(consumer, "package.json"), '{ "type": "module" }');
 }, 60_000);
 afterAll(() => rm(consumer, { recursive: true, force: true }));
 
-test("the core is at most 8 kB, minified and gzipped", async () => {
-  const files = await buildClient(join(consumer, "dist"));
+test("the core is at most 8 kB, minified and gzipped", () => {
   for (const { name, isCore, gzipBytes } of files) {
     console.log(
       `${name}: ${gzipBytes} bytes gzip${isCore ? "" : ", loaded by the first wrapped call"}`,
@@ -35,15 +35,15 @@ test("the core is at most 8 kB, minified and gzipped", async () => {
   const core = files.filter(({ isCore }) => isCore);
   expect(core.map(({ name }) => name)).toEqual(["index.js"]);
   expect(core[0]?.gzipBytes).toBeLessThanOrEqual(8_000);
-}, 60_000);
+});
 
 test("the package needs nothing else, and says so", async () => {
-  const installed = join(consumer, "node_modules/@tallybase/client");
   const manifest = JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
-  expect(manifest.dependencies).toBeUndefined();
+  expect(manifest).not.toHaveProperty("dependencies");
+  expect(manifest).not.toHaveProperty("private");
   expect(manifest.sideEffects).toBe(false);
-  for (const name of ["index.js", "read-usage.js"]) {
-    const code = await readFile(join(installed, "dist", name), "utf8");
+  for (const { name } of files) {
+    const code = await readFile(join(installed, name), "utf8");
     const imported = [...code.matchAll(/^(?:import|export) .*from "([^"]+)"/gm)].map(
       ([, from]) => from,
     );

@@ -93,6 +93,7 @@ describe("a call that is admitted", () => {
         model: "claude-sonnet-4-5-20250929",
         tool_name: "chat",
         classes: { input: 20, cache_read: 100, output: 30 },
+        service_tier: null,
         input_tokens: 120,
         output_tokens: 30,
         is_byok: true,

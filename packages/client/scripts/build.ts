@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,13 +20,16 @@ export interface BuiltFile {
 }
 
 /**
- * Builds what is published: the JavaScript in two parts (the core, and the readers of providers'
- * answers, loaded on first use) and the declarations.
+ * Builds the package that is published, complete in a directory of its own: `npm publish dist`. In the
+ * repository itself everything runs from the sources, which reach beyond this package.
+ *
+ * The JavaScript is in two parts: the core, and the readers of providers' answers, loaded on first use.
  */
 export async function buildClient(outDir: string): Promise<BuiltFile[]> {
   await rm(outDir, { recursive: true, force: true });
   await bundle(outDir, false);
   await declare(outDir);
+  await describe(outDir);
   const minified = await bundle(null, true);
   return minified.map(({ fileName, code, isDynamicEntry }) => ({
     name: fileName,
@@ -77,6 +80,19 @@ async function keepReachable(from: string, to: string): Promise<void> {
     });
     await writeFile(join(to, `${name}.d.ts`), linked);
   }
+}
+
+/** Writes the manifest of the published package, and what belongs beside it. */
+async function describe(outDir: string): Promise<void> {
+  const manifest = JSON.parse(await readFile(join(packageDir, "package.json"), "utf8"));
+  const { private: _private, scripts: _scripts, devDependencies: _tools, ...published } = manifest;
+  published.exports = {
+    ".": { types: "./index.d.ts", default: "./index.js" },
+    "./package.json": "./package.json",
+  };
+  await writeFile(join(outDir, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
+  await copyFile(join(packageDir, "README.md"), join(outDir, "README.md"));
+  await copyFile(join(repository, "LICENSE"), join(outDir, "LICENSE"));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -104,7 +104,9 @@ export class UsageNotRecordedError extends TallybaseError {
       code: cause.code,
       status: cause.status,
       detail: cause.detail,
-      hint: cause.hint ?? "Track error.events again later: their ids make that safe.",
+      hint: isTransient(cause)
+        ? "Track error.events again later: their ids make it safe."
+        : cause.hint,
       cause,
     });
     this.events = lost.events;

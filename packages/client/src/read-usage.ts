@@ -6,6 +6,7 @@ export {
   createStreamAccumulator,
   type StreamResult,
 } from "../../../supabase/functions/_tally/accumulate-stream.ts";
+export { withUsage } from "../../../supabase/functions/_tally/merge-usage.ts";
 export {
   type NormalizedUsage,
   normalizeUsage,

@@ -1,5 +1,6 @@
 import { releaseHold } from "./ask-quotas.ts";
 import type { CallUsage } from "./meter-types.ts";
+import { fromWire, toWire } from "./names.ts";
 import type { NormalizedUsage, StreamResult } from "./read-usage.ts";
 import { recordEvent } from "./record-usage.ts";
 import type { Session } from "./session.ts";
@@ -37,8 +38,12 @@ export async function settleCall(call: AdmittedCall, outcome: Outcome): Promise<
   const { usage, status, isEstimated, response } = outcome;
   const durationMs = Math.round(performance.now() - call.startedAt);
   const common = { ...call.attribution, status, isEstimated, durationMs };
-  const others = (usage?.additional_usage ?? []).map((other) => eventOf(common, other));
-  const event = usage ? eventOf(common, usage) : { ...common, ...countsOf(call.estimate) };
+  const others = (usage?.additional_usage ?? []).map((other) =>
+    eventOf(call.readers, common, other),
+  );
+  const event = usage
+    ? eventOf(call.readers, common, usage)
+    : { ...common, ...countsOf(call.estimate) };
   const { session, holdId } = call;
   const receipts: CallUsage[] = [];
   for (const other of others) {
@@ -89,25 +94,9 @@ export function usageOfStream(call: AdmittedCall, result: StreamResult): Normali
   };
 }
 
-/** What a response says wins over what was asked for: the model that answered, the tier that served. */
-export function eventOf(asked: UsageEvent, usage: NormalizedUsage): UsageEvent {
-  const model = usage.model ?? asked.model;
-  const requestMetadata = {
-    ...asked.requestMetadata,
-    ...(model !== asked.model && { requested_model: asked.model }),
-    ...(usage.anomalies.length > 0 && { anomalies: usage.anomalies }),
-    ...(usage.provider_cost_usd && { provider_cost_usd: usage.provider_cost_usd }),
-  };
-  return {
-    ...asked,
-    model,
-    serviceTier: usage.service_tier ?? asked.serviceTier,
-    classes: usage.classes,
-    inputTokens: usage.input_tokens,
-    outputTokens: usage.output_tokens,
-    ...(usage.units !== undefined && { units: usage.units, unitType: usage.unit_type }),
-    ...(Object.keys(requestMetadata).length > 0 && { requestMetadata }),
-  };
+/** An event with what the response says: the model that answered, the tier that served, the classes. */
+export function eventOf(readers: Readers, asked: UsageEvent, usage: NormalizedUsage): UsageEvent {
+  return fromWire(readers.withUsage(toWire(asked), usage)) as UsageEvent;
 }
 
 /** An answer without usage is recorded at what it was estimated to cost, never at zero. */

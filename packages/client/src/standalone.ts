@@ -64,9 +64,9 @@ export async function trackUsage(
   options: UsageTrackingOptions,
   apiResponse: unknown,
 ): Promise<UsageResult> {
-  const { normalizeUsage } = await import("./read-usage.ts");
-  const usage = normalizeUsage(options.provider, apiResponse);
-  const event = usage ? eventOf(options, usage) : options;
+  const readers = await import("./read-usage.ts");
+  const usage = readers.normalizeUsage(options.provider, apiResponse);
+  const event = usage ? eventOf(readers, options, usage) : options;
   const { data, error } = await recordEvent(connect(supabaseUrl, supabaseKey), event);
   if (error) throw error;
   const { id, inputTokens, outputTokens, totalTokens, costUsd } = data;
