@@ -6,11 +6,12 @@ create table public.organizations (
   name text not null,
   timezone text not null default 'UTC',
   allow_client_tracking boolean not null default false,
-  plan_id text,
+  plan_id text references public.plans (id),
   created_at timestamptz not null default now(),
   constraint name_is_not_blank check (btrim(name) <> ''),
   constraint timezone_is_known check ((timestamptz 'epoch' at time zone timezone) is not null)
 );
+create index organizations_by_plan on public.organizations (plan_id);
 comment on table public.organizations is 'The tenants: whose usage is metered, limited and billed.';
 comment on column public.organizations.timezone is 'IANA name; days of reports and of quotas without a timezone of their own.';
 comment on column public.organizations.plan_id is 'Its plan; change it by assign_plan(), which moves the quotas too.';

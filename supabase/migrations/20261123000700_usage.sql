@@ -48,6 +48,7 @@ comment on column public.token_usage.id is 'A uuid of version 7; the time inside
 comment on column public.token_usage.created_at is 'When it happened, to the millisecond.';
 comment on column public.token_usage.classes is 'The disjoint quantities: every token and unit in exactly one class.';
 comment on column public.token_usage.cost_usd is 'Exact cost in USD; null: no price was known (see unpriced_usage).';
+create index token_usage_unpriced on public.token_usage (organization_id, provider, model) where cost_usd is null;
 
 alter table public.token_usage enable row level security;
 revoke all on public.token_usage from anon, authenticated, service_role;

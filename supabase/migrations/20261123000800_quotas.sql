@@ -23,7 +23,7 @@ create table public.usage_quotas (
   unpriced_policy text not null default 'refuse',
   alert_thresholds numeric[] not null default '{75,90,100}',
   managed_by text not null default 'operator',
-  plan_quota_id bigint,
+  plan_quota_id bigint references public.plan_quotas (id) on delete cascade,
   is_credit boolean not null default false,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -54,6 +54,11 @@ comment on column public.usage_quotas.plan_quota_id is 'The limit of the plan th
 comment on column public.usage_quotas.is_credit is
   'The organization''s prepaid account: its limit is all credit ever granted, its usage all that was spent of it.';
 comment on column public.usage_quotas.anchor is 'A moment at which a period starts; null: calendar periods (weeks from Monday).';
+create index usage_quotas_by_plan_quota on public.usage_quotas (plan_quota_id) where plan_quota_id is not null;
+create unique index usage_quotas_once_per_plan_quota
+  on public.usage_quotas (organization_id, plan_quota_id, user_id, api_key_id) nulls not distinct
+  where plan_quota_id is not null;
+create unique index usage_quotas_one_credit_account on public.usage_quotas (organization_id) where is_credit;
 
 alter table public.usage_quotas enable row level security;
 revoke all on public.usage_quotas from anon, authenticated, service_role;

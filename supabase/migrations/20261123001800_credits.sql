@@ -51,8 +51,6 @@ create policy "members read the top-up mark of their organizations" on public.cr
   for select to authenticated
   using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));
 
-create unique index usage_quotas_one_credit_account on public.usage_quotas (organization_id) where is_credit;
-
 create view tally.lapsed_credit with (security_invoker = true) as
 select g.organization_id, g.id as grant_id, g.expires_at, g.remaining
 from public.credit_grants as g

@@ -1,7 +1,5 @@
 -- Reports over the events.
 
-create index token_usage_unpriced on public.token_usage (organization_id, provider, model) where cost_usd is null;
-
 create view public.usage_summary with (security_invoker = true) as
 select
   u.organization_id,
