@@ -22,6 +22,8 @@ const GATES = [
   ["test:e2e", "End to end over HTTP"],
 ];
 
+/** Colours are for terminals, not for the log of a CI. */
+const ENV = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: "1" };
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 const wanted = process.argv.slice(2);
@@ -58,7 +60,11 @@ process.exitCode = failed === 0 ? 0 : 1;
 /** @param {string} gate an npm script @returns {Promise<boolean>} whether it ended well */
 function run(gate) {
   return new Promise((resolve) => {
-    const child = spawn("npm", ["run", "--silent", gate], { cwd: ROOT, stdio: "inherit" });
+    const child = spawn("npm", ["run", "--silent", gate], {
+      cwd: ROOT,
+      env: ENV,
+      stdio: "inherit",
+    });
     child.once("error", (error) => {
       console.error(error.message);
       resolve(false);
