@@ -31,9 +31,10 @@ comment on table public.plan_quotas is
 
 alter table public.plans enable row level security;
 alter table public.plan_quotas enable row level security;
-revoke all on public.plans, public.plan_quotas from anon, authenticated;
+revoke all on public.plans, public.plan_quotas from anon, authenticated, service_role;
+revoke all on sequence public.plan_quotas_id_seq from anon, authenticated, service_role;
 grant select on public.plans, public.plan_quotas to authenticated;
-grant all on public.plans, public.plan_quotas to service_role;
+grant select, insert, update, delete on public.plans, public.plan_quotas to service_role;
 create policy "the signed-in read the plans on offer" on public.plans for select to authenticated using (true);
 create policy "the signed-in read the limits of plans" on public.plan_quotas for select to authenticated using (true);
 

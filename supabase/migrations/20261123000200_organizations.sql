@@ -129,17 +129,17 @@ revoke execute on function tally.require_recorder(uuid) from public, anon, authe
 grant execute on function tally.require_recorder(uuid) to authenticated, service_role;
 
 alter table public.organizations enable row level security;
-revoke all on public.organizations from anon, authenticated;
+revoke all on public.organizations from anon, authenticated, service_role;
 grant select on public.organizations to authenticated;
-grant all on public.organizations to service_role;
+grant select, insert, update, delete on public.organizations to service_role;
 create policy "members read their organizations" on public.organizations
   for select to authenticated
   using (id = any (array(select tally.organizations_of((select auth.uid())))));
 
 alter table public.organization_members enable row level security;
-revoke all on public.organization_members from anon, authenticated;
+revoke all on public.organization_members from anon, authenticated, service_role;
 grant select on public.organization_members to authenticated;
-grant all on public.organization_members to service_role;
+grant select, insert, update, delete on public.organization_members to service_role;
 create policy "members read who belongs to their organizations" on public.organization_members
   for select to authenticated
   using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));

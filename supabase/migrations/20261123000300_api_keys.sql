@@ -21,7 +21,7 @@ create unique index api_keys_by_hash on public.api_keys (key_hash);
 create index api_keys_by_organization on public.api_keys (organization_id);
 
 alter table public.api_keys enable row level security;
-revoke all on public.api_keys from anon, authenticated;
+revoke all on public.api_keys from anon, authenticated, service_role;
 grant select (id, organization_id, name, key_prefix, scopes, created_by, created_at, expires_at, revoked_at)
   on public.api_keys to authenticated;
 grant select on public.api_keys to service_role;

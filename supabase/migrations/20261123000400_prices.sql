@@ -107,7 +107,8 @@ create index cost_estimates_by_organization on public.cost_estimates (organizati
   where organization_id is not null;
 
 alter table public.cost_estimates enable row level security;
-revoke all on public.cost_estimates from anon, authenticated;
+revoke all on public.cost_estimates from anon, authenticated, service_role;
+revoke all on sequence public.cost_estimates_id_seq from anon, authenticated, service_role;
 grant select on public.cost_estimates to authenticated;
 grant select on public.cost_estimates to service_role;
 create policy "the signed-in read list prices and their organizations' own" on public.cost_estimates

@@ -145,7 +145,6 @@ comment on function tally.price_call(uuid, text, text, text, jsonb, bigint, time
   'Prices a call by the card of its moment, tier and band: the cost in USD, the card and the model on it. Cost null: the model or a class has no price.';
 revoke execute on function tally.price_call(uuid, text, text, text, jsonb, bigint, timestamptz)
   from public, anon, authenticated;
-grant execute on function tally.price_call(uuid, text, text, text, jsonb, bigint, timestamptz) to service_role;
 
 create function tally.resolve_model(provider text, model text, out to_provider text, out to_model text)
 returns setof record

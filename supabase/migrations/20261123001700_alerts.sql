@@ -27,7 +27,7 @@ comment on column public.usage_alerts.threshold is 'Percent of the limit that wa
 create index usage_alerts_by_time on public.usage_alerts (organization_id, created_at);
 
 alter table public.usage_alerts enable row level security;
-revoke all on public.usage_alerts from anon, authenticated;
+revoke all on public.usage_alerts from anon, authenticated, service_role;
 grant select on public.usage_alerts to authenticated, service_role;
 create policy "members read the alerts of their organizations" on public.usage_alerts
   for select to authenticated
