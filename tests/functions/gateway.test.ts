@@ -171,7 +171,7 @@ test("what the policy adds is all that the provider sees beside the caller's own
     await readStream(openai, request);
   });
 
-  const [line] = await provider.whenEnded(1, "g-added");
+  const [line] = await provider.when({ ended: 1, contains: "g-added" });
   expect(line?.body).toEqual({
     ...request,
     max_completion_tokens: 77,
@@ -189,7 +189,7 @@ test("a stream reaches a caller who did not ask for usage as if we were not ther
   const chunks = await quietly(() => readStream(gateway.openai(), ask(`g-stream ${options}`)));
 
   expect(JSON.stringify(chunks)).not.toContain("prompt_tokens");
-  const [line] = await provider.whenEnded(1, "g-stream");
+  const [line] = await provider.when({ ended: 1, contains: "g-stream" });
   const [event] = gateway.settled();
   expect(event).toMatchObject({ status: "success", is_estimated: false });
   expect(event.output_tokens).toBe(line?.classes?.output);
@@ -349,14 +349,14 @@ test("a caller who leaves before the answer stops the provider and pays for the 
     const call = gateway.openai().chat.completions.create(ask("g-left [[fake delay=60000]]"), {
       signal: controller.signal,
     });
-    await vi.waitFor(() => expect(provider.requests("g-left")).toHaveLength(1));
+    await provider.when({ received: 1, contains: "g-left" });
     controller.abort();
     await expect(call).rejects.toThrow();
     await settled;
   });
 
   expect(gateway.settled()).toMatchObject([{ status: "aborted", output_tokens: 0 }]);
-  const [line] = await provider.whenEnded(1, "g-left");
+  const [line] = await provider.when({ ended: 1, contains: "g-left" });
   expect(line?.outcome).toBe("aborted");
 });
 

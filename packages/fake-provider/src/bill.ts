@@ -35,6 +35,18 @@ export interface BilledRequest {
   headers: Record<string, string>;
 }
 
+/** Which lines of the bill, and what to wait for. */
+export interface BillQuery {
+  /** Only requests whose body contains this text. */
+  contains?: string | undefined;
+  /** Wait until so many of them have been received. */
+  received?: number;
+  /** Wait until so many of them have ended. */
+  ended?: number;
+  /** Wait no longer than this (default 10,000). */
+  timeoutMs?: number;
+}
+
 const KEY_HEADERS = new Set(["authorization", "x-api-key", "x-goog-api-key", "cookie"]);
 
 /** Request headers as kept on the bill: the keys are named, never stored. */
@@ -86,17 +98,21 @@ export class Bill {
     return this.#lines.filter((line) => JSON.stringify(line.body ?? null).includes(contains));
   }
 
-  /** Resolves with the matching lines as soon as `count` of them have ended, or after `timeoutMs`. */
-  async whenEnded(
-    count: number,
-    contains: string | undefined,
-    timeoutMs: number,
-  ): Promise<BilledRequest[]> {
+  /**
+   * Resolves with the matching lines as soon as so many of them were received and so many have
+   * ended, or after `timeoutMs`.
+   */
+  async when({
+    received = 0,
+    ended = 0,
+    contains,
+    timeoutMs = 10_000,
+  }: BillQuery): Promise<BilledRequest[]> {
     const deadline = AbortSignal.timeout(timeoutMs);
     for (;;) {
       const lines = this.lines(contains);
-      const ended = lines.filter((line) => line.outcome !== "open").length;
-      if (ended >= count || deadline.aborted) return lines;
+      const over = lines.filter((line) => line.outcome !== "open").length;
+      if ((lines.length >= received && over >= ended) || deadline.aborted) return lines;
       await new Promise<void>((resolve) => {
         const done = () => {
           this.#changes.off("change", done);

@@ -1,4 +1,4 @@
-export type { BilledClasses, BilledRequest } from "./bill.ts";
+export type { BilledClasses, BilledRequest, BillQuery } from "./bill.ts";
 export {
   type FakeProvider,
   type FakeProviderOptions,

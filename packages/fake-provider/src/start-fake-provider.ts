@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { answerRequest } from "./answer-request.ts";
-import { Bill, type BilledRequest } from "./bill.ts";
+import { Bill, type BilledRequest, type BillQuery } from "./bill.ts";
 
 export interface FakeProviderOptions {
   /** TCP port on 127.0.0.1; a free one when absent. */
@@ -15,8 +15,8 @@ export interface FakeProvider {
   port: number;
   /** The bill so far; with `contains`, only requests whose body contains that text. */
   requests(contains?: string): BilledRequest[];
-  /** Resolves once `count` matching requests have ended (or after `timeoutMs`, default 10,000). */
-  whenEnded(count: number, contains?: string, timeoutMs?: number): Promise<BilledRequest[]>;
+  /** The bill, once so many requests were received or have ended. */
+  when(query: BillQuery): Promise<BilledRequest[]>;
   /** Forgets the bill. */
   reset(): void;
   /** Ends open connections and stops listening. */
@@ -26,8 +26,8 @@ export interface FakeProvider {
 /**
  * Starts a server that answers like OpenAI, Anthropic, Google and xAI, on 127.0.0.1 only.
  *
- * Over HTTP its bill is at `GET /__fake/requests` (`?contains=text` filters, `?ended=n` waits up
- * to 10 s until n matching requests have ended) and `POST /__fake/reset` forgets it.
+ * Over HTTP its bill is at `GET /__fake/requests` (`?contains=text` filters; `?received=n`
+ * and `?ended=n` wait up to 10 s until so many of them have arrived or are over) and `POST /__fake/reset` forgets it.
  *
  * @throws when the port is taken (`EADDRINUSE`).
  * @example
@@ -52,7 +52,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     url: `http://127.0.0.1:${port}`,
     port,
     requests: (contains) => bill.lines(contains),
-    whenEnded: (count, contains, timeoutMs = 10_000) => bill.whenEnded(count, contains, timeoutMs),
+    when: (query) => bill.when(query),
     reset: () => bill.reset(),
     close: () =>
       new Promise<void>((resolve, reject) => {
@@ -66,8 +66,9 @@ async function handle(request: IncomingMessage, response: ServerResponse, bill: 
   const url = new URL(request.url ?? "/", "http://127.0.0.1");
   if (url.pathname === "/__fake/requests" && request.method === "GET") {
     const contains = url.searchParams.get("contains") ?? undefined;
-    const ended = Number(url.searchParams.get("ended") ?? 0);
-    return sendControl(response, 200, await bill.whenEnded(ended, contains, 10_000));
+    const count = (name: string) => Number(url.searchParams.get(name) ?? 0);
+    const query = { contains, received: count("received"), ended: count("ended") };
+    return sendControl(response, 200, await bill.when(query));
   }
   if (url.pathname === "/__fake/reset" && request.method === "POST") {
     bill.reset();

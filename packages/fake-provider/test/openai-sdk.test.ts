@@ -16,7 +16,7 @@ function clientFor(path: string, apiKey: string) {
 }
 
 async function billOf(marker: string) {
-  const [line] = await provider.whenEnded(1, marker);
+  const [line] = await provider.when({ ended: 1, contains: marker });
   if (!line) throw new Error(`no request with ${marker} was received`);
   return line;
 }

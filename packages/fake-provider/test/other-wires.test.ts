@@ -76,7 +76,7 @@ test("Anthropic: counting is free and errors have Anthropic's shape", async () =
 
   const { usage } = (await answered.json()) as { usage: { input_tokens: number } };
   expect(await counted.json()).toEqual({ input_tokens: usage.input_tokens });
-  const [line] = await provider.whenEnded(3, "m-count");
+  const [line] = await provider.when({ ended: 3, contains: "m-count" });
   expect(line?.classes).toBeNull();
   expect(keyless.status).toBe(401);
   expect(await keyless.json()).toMatchObject({

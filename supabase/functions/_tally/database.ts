@@ -21,6 +21,13 @@ export interface Database {
 /** Longer than any statement here takes; what it protects from is a lock or a network that hangs. */
 const STATEMENT_DEADLINE_MS = 10_000;
 
+/** As the REST API does, in its newer and its older way; auth.uid() reads one or the other. */
+const BECOME_USER = `select
+  set_config('role', 'authenticated', true),
+  set_config('request.jwt.claims', $1, true),
+  set_config('request.jwt.claim.sub', $2, true),
+  set_config('request.jwt.claim.role', 'authenticated', true)`;
+
 /**
  * Opens a small pool. Statements are not prepared, so that it works behind a transaction pooler;
  * numerics arrive as text, exact.
@@ -41,13 +48,7 @@ export function openDatabase(url: string, poolSize: number): Database {
     },
     async queryAs<Row>(claims: UserClaims, statement: string, parameters: Parameter[]) {
       const rows = await sql.begin(async (transaction) => {
-        // One round trip for both settings; they end with the transaction.
-        await withDeadline(
-          transaction.unsafe(
-            "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', $1, true)",
-            [JSON.stringify(claims)],
-          ),
-        );
+        await withDeadline(transaction.unsafe(BECOME_USER, [JSON.stringify(claims), claims.sub]));
         return await withDeadline<Row>(transaction.unsafe(statement, parameters));
       });
       return rows as Row[];
