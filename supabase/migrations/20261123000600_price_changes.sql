@@ -180,14 +180,19 @@ declare
   v_counts jsonb;
 begin
   perform tally.require_operator('load the price book');
-  insert into tally.usage_classes (class, kind, plural, fallback)
-  select c ->> 'class', c ->> 'kind', coalesce(c ->> 'plural', c ->> 'class'), c ->> 'fallback'
-  from jsonb_array_elements(load_price_book.book -> 'classes') as c
-  on conflict (class) do nothing;
-  insert into tally.class_fallbacks (provider, class, fallback)
-  select f ->> 'provider', f ->> 'class', f ->> 'fallback'
-  from jsonb_array_elements(load_price_book.book -> 'fallbacks') as f
-  on conflict (provider, class) do update set fallback = excluded.fallback;
+  -- Guarded, since even an insert of no row would derive every unit price again.
+  if load_price_book.book ? 'classes' then
+    insert into tally.usage_classes (class, kind, plural, fallback)
+    select c ->> 'class', c ->> 'kind', coalesce(c ->> 'plural', c ->> 'class'), c ->> 'fallback'
+    from jsonb_array_elements(load_price_book.book -> 'classes') as c
+    on conflict (class) do nothing;
+  end if;
+  if load_price_book.book ? 'fallbacks' then
+    insert into tally.class_fallbacks (provider, class, fallback)
+    select f ->> 'provider', f ->> 'class', f ->> 'fallback'
+    from jsonb_array_elements(load_price_book.book -> 'fallbacks') as f
+    on conflict (provider, class) do update set fallback = excluded.fallback;
+  end if;
   -- Earlier spans first, so that a later one finds its predecessor already closed.
   select coalesce(jsonb_object_agg(o.outcome, o.cards), '{}') into v_counts
   from (
