@@ -27,7 +27,7 @@ export async function ensureDebianPackages(): Promise<void> {
   const asRoot = findWayToRoot();
   if (!asRoot || !existsSync("/usr/bin/apt-get")) {
     throw new Error(
-      `The database tests need Debian packages that are not installed, and may not install them here.\n` +
+      `The database tests need Debian packages that are missing, and this user may not install them.\n` +
         `Install them first: sudo apt-get install ${missing.join(" ")}`,
     );
   }
