@@ -175,7 +175,7 @@ join public.usage_quotas as q
   and (q.model is null or q.model in (d.model, d.priced_model))
   and (q.tool_name is null or q.tool_name = d.tool_name)
   and (q.resource_type is null or q.resource_type = d.resource_type)
-where d.requests > 0;
+where d.provider is not null;
 comment on view tally.pending_usage is 'Unfolded use by quota.';
 
 create view tally.pending_releases with (security_invoker = true) as
@@ -187,32 +187,49 @@ comment on view tally.pending_releases is 'Unfolded ends of holds by quota.';
 
 create function tally.recorded_usage(quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz)
 returns numeric
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = ''
 as $$
-  select coalesce(sum(
-    case (recorded_usage.quota).metric
-      when 'cost_usd' then u.cost_usd
-      when 'total_tokens' then u.total_tokens
-      when 'input_tokens' then u.input_tokens
-      when 'output_tokens' then u.output_tokens
-      when 'requests' then 1
-      when 'units' then u.units
-    end
-  ), 0)
-  from public.token_usage as u
-  left join public.cost_estimates as c on c.id = u.price_id
-  where u.organization_id = (recorded_usage.quota).organization_id
-    and u.created_at >= recorded_usage.starts_at
-    and u.created_at < recorded_usage.ends_at
-    and ((recorded_usage.quota).user_id is null or (recorded_usage.quota).user_id = u.user_id)
-    and ((recorded_usage.quota).api_key_id is null or (recorded_usage.quota).api_key_id = u.api_key_id)
-    and ((recorded_usage.quota).provider is null or (recorded_usage.quota).provider = u.provider)
-    and ((recorded_usage.quota).model is null or (recorded_usage.quota).model in (u.model, c.model))
-    and ((recorded_usage.quota).tool_name is null or (recorded_usage.quota).tool_name = u.tool_name)
-    and ((recorded_usage.quota).resource_type is null or (recorded_usage.quota).resource_type = u.resource_type)
+declare
+  q public.usage_quotas := recorded_usage.quota;
+begin
+  return (
+    select coalesce(sum(
+      case q.metric
+        when 'cost_usd' then u.cost_usd
+        when 'total_tokens' then u.total_tokens
+        when 'input_tokens' then u.input_tokens
+        when 'output_tokens' then u.output_tokens
+        when 'requests' then 1
+        when 'units' then u.units
+      end
+    ), 0)
+    from public.token_usage as u
+    left join public.cost_estimates as c on c.id = u.price_id
+    where u.organization_id = q.organization_id
+      and u.created_at >= recorded_usage.starts_at and u.created_at < recorded_usage.ends_at
+      and (q.user_id is null or q.user_id = u.user_id)
+      and (q.api_key_id is null or q.api_key_id = u.api_key_id)
+      and (q.provider is null or q.provider = u.provider)
+      and (q.model is null or q.model in (u.model, c.model))
+      and (q.tool_name is null or q.tool_name = u.tool_name)
+      and (q.resource_type is null or q.resource_type = u.resource_type)
+  ) + (
+    select coalesce(sum(a.delta_usd), 0)
+    from public.cost_adjustments as a
+    where q.metric = 'cost_usd'
+      and a.organization_id = q.organization_id
+      and a.event_created_at >= recorded_usage.starts_at and a.event_created_at < recorded_usage.ends_at
+      and (q.user_id is null or q.user_id = a.user_id)
+      and (q.api_key_id is null or q.api_key_id = a.api_key_id)
+      and (q.provider is null or q.provider = a.provider)
+      and (q.model is null or q.model in (a.model, a.priced_model))
+      and (q.tool_name is null or q.tool_name = a.tool_name)
+      and (q.resource_type is null or q.resource_type = a.resource_type)
+  );
+end;
 $$;
 comment on function tally.recorded_usage(public.usage_quotas, timestamptz, timestamptz) is
-  'What the events of a span say a quota has used: the truth that current_usage is checked against.';
+  'What the events of a span and their adjustments say a quota has used: the truth that current_usage is checked against.';
 revoke execute on function tally.recorded_usage(public.usage_quotas, timestamptz, timestamptz)
   from public, anon, authenticated;
 

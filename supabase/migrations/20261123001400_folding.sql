@@ -145,6 +145,7 @@ begin
     v_folded := v_folded + tally.fold(v_organization);
     v_organizations := v_organizations + 1;
   end loop;
+  perform tally.fold_token_samples();
   -- Ended holds answer replays for as long as an event may be late, and a day more.
   delete from public.usage_holds as h
   where h.id in (

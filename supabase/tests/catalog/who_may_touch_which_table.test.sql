@@ -24,11 +24,17 @@ select set_eq(
     values
       -- name, anon, authenticated, service_role
       ('api_keys', '', 'select some columns', 'select'),
+      ('cost_adjustments', '', 'select', 'select'),
       ('cost_estimates', '', 'select', 'select'),
-      ('organization_members', '', 'select', 'delete insert select truncate update'),
-      ('organizations', '', 'select', 'delete insert select truncate update'),
+      ('credit_grants', '', 'select', 'select'),
+      ('credit_top_ups', '', 'select', 'delete insert select update'),
+      ('organization_members', '', 'select', 'delete insert select update'),
+      ('organizations', '', 'select', 'delete insert select update'),
+      ('plan_quotas', '', 'select', 'delete insert select update'),
+      ('plans', '', 'select', 'delete insert select update'),
       ('token_usage', '', 'select', 'select'),
       ('unpriced_usage', '', 'select', 'select'),
+      ('usage_alerts', '', 'select', 'select'),
       ('usage_holds', '', 'select', 'select'),
       ('usage_quotas', '', 'select', 'delete insert select'),
       ('usage_summary', '', 'select', 'select')
