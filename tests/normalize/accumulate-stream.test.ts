@@ -171,6 +171,76 @@ describe("text", () => {
   });
 });
 
+describe("what counts as emitted text", () => {
+  const choice = (delta: object) => ({ choices: [{ index: 0, delta, finish_reason: null }] });
+  const parts = (...list: object[]) => ({ candidates: [{ content: { parts: list }, index: 0 }] });
+  test.each([
+    ["legacy completions", { choices: [{ index: 0, text: "abc", finish_reason: null }] }, "abc"],
+    ["content in parts", choice({ content: [{ type: "text", text: "abc" }] }), "abc"],
+    ["a refusal", choice({ refusal: "no" }), "no"],
+    ["reasoning", choice({ reasoning: "hm" }), "hm"],
+    [
+      "reasoning in both of its names once",
+      choice({ reasoning: "hm", reasoning_content: "hm" }),
+      "hm",
+    ],
+    [
+      "the words of audio, not its data",
+      choice({ audio: { transcript: "hi", data: "AAAA" } }),
+      "hi",
+    ],
+    ["a function call", choice({ function_call: { name: "f", arguments: "{}" } }), "f{}"],
+    ["code", parts({ executableCode: { language: "PYTHON", code: "1+1" } }), "1+1"],
+    [
+      "a call of Gemini",
+      parts({ functionCall: { name: "f", args: {} } }),
+      '{"name":"f","args":{}}',
+    ],
+    ["a chunk inside a response", { response: parts({ text: "hi" }), usageMetadata: {} }, "hi"],
+    ["arguments of an interaction", { delta: { type: "arguments_delta", arguments: "{}" } }, "{}"],
+    ["thinking of Cohere", { delta: { message: { content: { thinking: "hm" } } } }, "hm"],
+    ["a part of the AI SDK's stream", { type: "text-delta", id: "1", text: "hi" }, "hi"],
+    ["its reasoning", { type: "reasoning-delta", id: "1", text: "hm" }, "hm"],
+    ["nothing of a finished text", { type: "response.output_text.done", text: "hi" }, ""],
+  ])("%s", (_, event, text) => {
+    expect(accumulate("custom", [event]).text_chars).toBe([...text].length);
+  });
+});
+
+test("what an interaction reported on the way is known after a cut", () => {
+  const { events } = sampleStreams.find(({ name }) =>
+    name.endsWith("interactions"),
+  ) as SampleStream;
+  expect(accumulate("google", events.slice(0, 2), true)).toMatchObject({
+    usage: { model: "gemini-3-pro-preview", input_tokens: 9, output_tokens: 1 },
+    is_estimated: true,
+  });
+});
+
+test.each([
+  ["responses", { type: "response.created", response: { model: "m" } }],
+  ["the AI SDK", { type: "finish-step", response: { modelId: "m" } }],
+  ["chat", { choices: [], model: "m" }],
+  ["Gemini", { candidates: [], modelVersion: "m" }],
+  ["Anthropic", { type: "message_start", message: { model: "m" } }],
+])("the model is known before any usage: %s", (_, event) => {
+  expect(accumulate("custom", [event])).toMatchObject({ usage: null, model: "m", complete: false });
+});
+
+test("searches of several candidates are all counted", () => {
+  const candidate = (index: number, queries: string[]) => ({
+    index,
+    finishReason: "STOP",
+    groundingMetadata: { webSearchQueries: queries },
+  });
+  const event = {
+    candidates: [candidate(0, ["a"]), candidate(1, ["b", "c"])],
+    usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1, totalTokenCount: 2 },
+    modelVersion: "gemini-3-pro-preview",
+  };
+  expect(accumulate("google", [event]).usage?.classes).toMatchObject({ web_search: 3 });
+});
+
 test("an array of chunks is a stream too", () => {
   const { events, response } = sampleStreams.find(({ name }) =>
     name.startsWith("gemini g"),

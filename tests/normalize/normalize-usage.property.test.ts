@@ -467,6 +467,50 @@ describe("no usage is not zero usage", () => {
   });
 });
 
+describe("the tier that served", () => {
+  const gemini = (trafficType: string) => ({ usageMetadata: { promptTokenCount: 1, trafficType } });
+  const chat = (service_tier: unknown) => ({ usage: { prompt_tokens: 1 }, service_tier });
+  const claude = (usage: object) => ({ type: "message", usage: { input_tokens: 1, ...usage } });
+  test.each([
+    [gemini("ON_DEMAND"), "standard"],
+    [gemini("ON_DEMAND_PRIORITY"), "priority"],
+    [gemini("ON_DEMAND_OFFPEAK"), "offpeak"],
+    [gemini("TRAFFIC_TYPE_UNSPECIFIED"), null],
+    [gemini("constructor"), null],
+    [{ usageMetadata: { promptTokenCount: 1, serviceTier: "SERVICE_TIER_FLEX" } }, "flex"],
+    [{ usageMetadata: { promptTokenCount: 1, serviceTier: "unspecified" } }, null],
+    [chat("default"), "standard"],
+    [chat("scale"), "scale"],
+    [chat("fast"), "fast"],
+    [chat("auto"), null],
+    [chat(null), null],
+    [chat("not a tier!"), null],
+    [claude({ service_tier: "standard", speed: "fast" }), "fast"],
+    [claude({ speed: "fast" }), "fast"],
+    [claude({ service_tier: "batch", speed: "fast" }), "batch"],
+    [claude({ inference_geo: "us" }), "standard_us"],
+    [claude({ speed: "fast", inference_geo: "us" }), "fast_us"],
+    [claude({ inference_geo: "global" }), null],
+  ])("of %j is %s", (response, tier) => {
+    expect(normalizeUsage("custom", response)?.service_tier).toBe(tier);
+  });
+});
+
+describe("Anthropic's own fields tell its counts from OpenAI's", () => {
+  test.each([
+    [{ cache_read_input_tokens: 7 }, { input: 5, cache_read: 7 }, null],
+    [{ cache_creation_input_tokens: 7 }, { input: 5, cache_write: 7 }, null],
+    [{ inference_geo: "us" }, { input: 5 }, "standard_us"],
+    [{ speed: "fast" }, { input: 5 }, "fast"],
+    [{ server_tool_use: { web_search_requests: 1 } }, { input: 5, web_search: 1 }, null],
+    [{ output_tokens_details: { thinking_tokens: 2 } }, { input: 5, reasoning: 2 }, null],
+    [{ iterations: [{ type: "compaction", input_tokens: 3 }] }, { input: 8 }, null],
+  ])("%j", (fields, classes, tier) => {
+    const record = normalizeUsage("custom", { input_tokens: 5, output_tokens: 2, ...fields });
+    expect(record).toMatchObject({ classes, service_tier: tier });
+  });
+});
+
 describe("another provider's usage object", () => {
   test.each([
     [
@@ -508,9 +552,41 @@ describe("another provider's usage object", () => {
     });
   });
 
-  test("the forced format wins where both could be", () => {
-    const usage = { input_tokens: 5, output_tokens: 2 };
-    expect(normalizeUsage("custom", usage, { api: "messages" })?.anomalies).toEqual([]);
+  const tokens = { input_tokens: 5, output_tokens: 2 };
+  const gemini = { promptTokenCount: 5, candidatesTokenCount: 2, totalTokenCount: 7 };
+  const camel = { inputTokens: 5, outputTokens: 2, totalTokens: 7 };
+  test.each<[UsageApi, object]>([
+    ["messages", tokens],
+    ["responses", tokens],
+    ["transcription", tokens],
+    ["realtime", tokens],
+    ["generate_content", gemini],
+    ["interactions", gemini],
+    ["converse", camel],
+    ["ai_sdk", camel],
+    ["cohere", { tokens }],
+    ["cohere", { billed_units: tokens }],
+    ["embeddings", { total_tokens: 5 }],
+    ["transcription", { type: "duration", seconds: 5 }],
+  ])("%s is read as forced where it can be", (api, usage) => {
+    const record = normalizeUsage("custom", usage, { api });
+    expect(record?.anomalies.filter((each) => each.startsWith("unexpected"))).toEqual([]);
+    expect(record?.units ?? record?.input_tokens).toBe(5);
+  });
+
+  test.each<[UsageApi, object]>([
+    ["messages", gemini],
+    ["generate_content", tokens],
+    ["converse", tokens],
+    ["ai_sdk", gemini],
+    ["cohere", camel],
+    ["chat", gemini],
+  ])("%s is not read as forced where it cannot be", (api, usage) => {
+    expect(normalizeUsage("custom", usage, { api })).toMatchObject({
+      input_tokens: 5,
+      output_tokens: 2,
+      anomalies: [expect.stringMatching(/^unexpected_shape: \w+ usage where \w+ was expected$/)],
+    });
   });
 });
 

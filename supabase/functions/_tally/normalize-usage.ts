@@ -6,15 +6,14 @@ import { type LocatedUsage, locateUsage } from "./normalize/detect-api.ts";
 import { readGemini, readGeminiEmbeddings } from "./normalize/gemini.ts";
 import { readOpenAi } from "./normalize/openai.ts";
 import {
-  addClass,
   asArray,
   asRecord,
   asText,
   createDraft,
   type Draft,
+  field,
   isRecord,
   type JsonRecord,
-  readField,
 } from "./normalize/read-values.ts";
 import { readUnits } from "./normalize/read-units.ts";
 import type {
@@ -97,8 +96,6 @@ function readUsage(
     case "generate_content":
     case "interactions":
       return readGemini(draft, usage, owner);
-    case "count_tokens":
-      return addClass(draft, "input", readField(draft, usage, ["totalTokens", "input_tokens"]));
     case "converse":
       return readConverse(draft, usage, owner);
     case "cohere":
@@ -169,7 +166,8 @@ function finish(draft: Draft, model: string | null, raw: unknown): NormalizedUsa
 
 function statedModel(owner: JsonRecord): string | null {
   const response = owner["response"] ?? asArray(owner["responses"])[0]; // AI SDK
-  return asText(owner["model"]) ?? asText(owner["modelVersion"]) ?? asText(owner["modelId"]) ??
+  return asText(owner["model"]) ?? asText(field(owner, "model_version")) ??
+    asText(owner["modelId"]) ??
     asText(asRecord(response)["modelId"]);
 }
 

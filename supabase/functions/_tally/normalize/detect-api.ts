@@ -1,4 +1,3 @@
-import { INPUT, OUTPUT } from "./openai-tokens.ts";
 import { asRecord, field, hasField, isRecord, type JsonRecord } from "./read-values.ts";
 import type { UsageApi } from "./types.ts";
 
@@ -64,28 +63,21 @@ export function detectApi(
   if (hasField(usage, GEMINI_FIELDS)) return "generate_content";
   if (hasField(usage, INTERACTION_FIELDS)) return "interactions";
   if (isRecord(field(usage, "billed_units")) || isRecord(usage["tokens"])) return "cohere";
-  if (hasField(usage, ["prompt_tokens", "completion_tokens", "native_tokens_prompt"])) {
-    return "chat";
-  }
-  if (hasSnake(usage, ["input_tokens", "output_tokens"])) {
-    return detectSnake(provider, usage, owner);
-  }
-  if (hasField(usage, ["inputTokenCount", "outputTokenCount"])) return "converse";
-  if (hasField(usage, ["inputTokens", "outputTokens"])) return detectCamel(provider, usage, owner);
-  if (typeof usage["seconds"] === "number" && usage["type"] === "duration") return "transcription";
+  if (hasField(usage, CHAT_FIELDS)) return "chat";
+  if (hasSnake(usage, TOKEN_FIELDS)) return detectSnake(provider, usage, owner);
+  if (hasField(usage, CAMEL_FIELDS)) return detectCamel(provider, usage, owner);
+  if (usage["type"] === "duration" && hasSnake(usage, ["seconds"])) return "transcription";
   if (hasField(usage, ["total_tokens"])) return "embeddings";
-  if (typeof usage["tokens"] === "number") return "ai_sdk";
-  if (hasField(usage, ["totalTokens"])) return "count_tokens";
-  return null;
+  return typeof usage["tokens"] === "number" ? "ai_sdk" : null;
 }
 
 const GEMINI_FIELDS = [
-  "promptTokenCount",
-  "candidatesTokenCount",
-  "responseTokenCount",
-  "thoughtsTokenCount",
-  "toolUsePromptTokenCount",
-  "totalTokenCount",
+  "prompt_token_count",
+  "candidates_token_count",
+  "response_token_count",
+  "thoughts_token_count",
+  "tool_use_prompt_token_count",
+  "total_token_count",
 ] as const;
 
 const INTERACTION_FIELDS = [
@@ -94,6 +86,15 @@ const INTERACTION_FIELDS = [
   "total_thought_tokens",
   "total_tool_use_tokens",
 ] as const;
+
+const CHAT_FIELDS = ["prompt_tokens", "completion_tokens", "native_tokens_prompt"] as const;
+const TOKEN_FIELDS = ["input_tokens", "output_tokens"] as const;
+const CONVERSE_FIELDS = [
+  "inputTokenCount",
+  "cacheReadInputTokens",
+  "cacheWriteInputTokens",
+] as const;
+const CAMEL_FIELDS = ["inputTokens", "outputTokens", ...CONVERSE_FIELDS] as const;
 
 const ANTHROPIC_FIELDS = [
   "cache_creation_input_tokens",
@@ -105,59 +106,49 @@ const ANTHROPIC_FIELDS = [
   "speed",
 ] as const;
 
+/** `input_tokens` and `output_tokens`: Anthropic's, or those of OpenAI's younger endpoints. */
 function detectSnake(provider: string, usage: JsonRecord, owner: JsonRecord): UsageApi {
-  const inputDetails = asRecord(usage["input_tokens_details"]);
   const outputDetails = asRecord(usage["output_tokens_details"]);
   if (owner["type"] === "message" || hasSnake(usage, ANTHROPIC_FIELDS)) return "messages";
   if (hasSnake(outputDetails, ["thinking_tokens"])) return "messages";
-  if (hasSnake(usage, ["input_token_details", "output_token_details"])) {
-    return usage["type"] === "tokens" ? "transcription" : "realtime";
-  }
-  if (usage["type"] === "tokens") return "transcription";
   if (owner["type"] === "speech.audio.done") return "speech";
-  if (Array.isArray(owner["data"]) || hasSnake(inputDetails, ["image_tokens"])) return "images";
-  if (hasSnake(usage, ["total_tokens", "input_tokens_details", "output_tokens_details"])) {
-    return "responses";
-  }
-  return /anthropic|claude/.test(provider) ? "messages" : "responses";
+  const inputDetails = asRecord(usage["input_tokens_details"]);
+  const isOfImages = hasSnake(inputDetails, ["image_tokens"]) && owner["object"] !== "response" &&
+    !hasSnake(inputDetails, ["cached_tokens"]) && !hasSnake(outputDetails, ["reasoning_tokens"]);
+  if (isOfImages || Array.isArray(owner["data"])) return "images";
+  const isBare = !hasSnake(usage, ["total_tokens", "input_tokens_details"]);
+  return isBare && /anthropic|claude/.test(provider) ? "messages" : "responses";
 }
 
 function detectCamel(provider: string, usage: JsonRecord, owner: JsonRecord): UsageApi | null {
-  if (isRecord(usage["inputTokensDetails"])) return "responses";
-  const isConverse = hasField(usage, [
-    "cacheReadInputTokens",
-    "cacheWriteInputTokens",
-    "cacheDetails",
-  ]);
-  if (isConverse || owner["stopReason"] !== undefined) return "converse";
-  if (isRecord(usage["inputTokens"]) || isRecord(usage["outputTokens"])) {
-    const isStated = [usage["inputTokens"], usage["outputTokens"]].some((counts) =>
-      Object.values(asRecord(counts)).some((count) => count !== undefined && count !== null)
+  if (isRecord(usage["inputTokensDetails"])) return "responses"; // OpenRouter's SDK
+  if (hasSnake(usage, CONVERSE_FIELDS) || owner["stopReason"] !== undefined) return "converse";
+  const nested = [usage["inputTokens"], usage["outputTokens"]].filter(isRecord);
+  if (nested.length > 0) {
+    const isStated = nested.flatMap((counts) => Object.values(counts)).some((count) =>
+      count != null
     );
     return isStated ? "ai_sdk" : null;
   }
-  if (isRecord(usage["inputTokenDetails"])) return "ai_sdk";
-  if (hasField(usage, ["cachedInputTokens", "reasoningTokens"])) return "ai_sdk";
-  return /bedrock|amazon|aws/.test(provider) ? "converse" : "ai_sdk";
+  const isSdk = hasSnake(usage, ["inputTokenDetails", "cachedInputTokens", "reasoningTokens"]);
+  return !isSdk && /bedrock|amazon|aws/.test(provider) ? "converse" : "ai_sdk";
 }
 
 /** Whether a wire format's reader would find any of its counts. */
 function canRead(api: UsageApi, usage: JsonRecord): boolean {
   switch (api) {
     case "messages":
-      return hasSnake(usage, ["input_tokens", "output_tokens", ...ANTHROPIC_FIELDS]);
+      return hasSnake(usage, TOKEN_FIELDS);
     case "generate_content":
     case "interactions":
       return hasField(usage, [...GEMINI_FIELDS, ...INTERACTION_FIELDS]);
     case "converse":
     case "ai_sdk":
-      return hasSnake(usage, ["inputTokens", "outputTokens", "inputTokenCount", "tokens"]);
+      return hasSnake(usage, CAMEL_FIELDS);
     case "cohere":
       return hasField(usage, ["billed_units", "tokens"]);
-    case "count_tokens":
-      return hasSnake(usage, ["totalTokens", "input_tokens"]);
     default:
-      return hasField(usage, [...INPUT, ...OUTPUT, "total_tokens"]) || usage["type"] === "duration";
+      return hasField(usage, [...CHAT_FIELDS, ...TOKEN_FIELDS, "total_tokens", "seconds"]);
   }
 }
 

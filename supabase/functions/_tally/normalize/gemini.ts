@@ -24,13 +24,13 @@ const TRAFFIC_TIERS = new Map([
   ["PROVISIONED_THROUGHPUT", "provisioned"],
 ]);
 
-/** The two spellings of the same counts: generateContent (and Live), Interactions. */
-const PROMPT = ["promptTokenCount", "total_input_tokens"] as const;
-const CACHED = ["cachedContentTokenCount", "total_cached_tokens"] as const;
-const TOOL_USE = ["toolUsePromptTokenCount", "total_tool_use_tokens"] as const;
-const OUTPUT = ["candidatesTokenCount", "responseTokenCount", "total_output_tokens"] as const;
-const THOUGHTS = ["thoughtsTokenCount", "total_thought_tokens"] as const;
-const TOTAL = ["totalTokenCount", "total_tokens"] as const;
+/** The names of the same counts in generateContent (and Live) and in Interactions. */
+const PROMPT = ["prompt_token_count", "total_input_tokens"] as const;
+const CACHED = ["cached_content_token_count", "total_cached_tokens"] as const;
+const TOOL_USE = ["tool_use_prompt_token_count", "total_tool_use_tokens"] as const;
+const OUTPUT = ["candidates_token_count", "response_token_count", "total_output_tokens"] as const;
+const THOUGHTS = ["thoughts_token_count", "total_thought_tokens"] as const;
+const TOTAL = ["total_token_count", "total_tokens"] as const;
 
 /**
  * Gemini: cached tokens lie inside the prompt; tool-use tokens are further input, thoughts further
@@ -38,12 +38,15 @@ const TOTAL = ["totalTokenCount", "total_tokens"] as const;
  */
 export function readGemini(draft: Draft, usage: JsonRecord, owner: JsonRecord): void {
   const prompt = readField(draft, usage, PROMPT) + readField(draft, usage, TOOL_USE);
-  const promptMedia = readMedia(draft, usage, ["promptTokensDetails", "input_tokens_by_modality"]);
+  const promptMedia = readMedia(draft, usage, [
+    "prompt_tokens_details",
+    "input_tokens_by_modality",
+  ]);
   const toolMedia = readMedia(draft, usage, [
-    "toolUsePromptTokensDetails",
+    "tool_use_prompt_tokens_details",
     "tool_use_tokens_by_modality",
   ]);
-  const cacheSplit = ["cacheTokensDetails", "cached_tokens_by_modality"];
+  const cacheSplit = ["cache_tokens_details", "cached_tokens_by_modality"];
   splitPrompt(draft, {
     total: prompt,
     media: {
@@ -67,16 +70,16 @@ export function readGemini(draft: Draft, usage: JsonRecord, owner: JsonRecord): 
     output,
     reasoning,
     readMedia(draft, usage, [
-      "candidatesTokensDetails",
-      "responseTokensDetails",
+      "candidates_tokens_details",
+      "response_tokens_details",
       "output_tokens_by_modality",
     ]),
   );
   addClass(draft, "web_search", countSearches(draft, usage, owner));
-  const traffic = asText(field(usage, "trafficType"));
+  const traffic = asText(field(usage, "traffic_type"));
   draft.tier = traffic !== null
     ? TRAFFIC_TIERS.get(traffic) ?? null
-    : readTier(field(usage, "serviceTier") ?? field(owner, "service_tier"));
+    : readTier(field(usage, "service_tier") ?? field(owner, "service_tier"));
 }
 
 /** Embeddings: tokens per text (`statistics`), or billed characters. */
@@ -104,7 +107,7 @@ function readMedia(draft: Draft, usage: JsonRecord, names: readonly string[]): M
   for (const entry of asArray(firstField(usage, names)).filter(isRecord)) {
     const modality = asText(entry["modality"])?.toLowerCase();
     if (modality === "audio" || modality === "image" || modality === "video") {
-      media[modality] += readField(draft, entry, ["tokenCount", "tokens"]);
+      media[modality] += readField(draft, entry, ["token_count", "tokens"]);
     }
   }
   return media;
@@ -113,7 +116,7 @@ function readMedia(draft: Draft, usage: JsonRecord, names: readonly string[]): M
 /** Google searches: since Gemini 3 each query is billed, before that each grounded answer. */
 function countSearches(draft: Draft, usage: JsonRecord, owner: JsonRecord): number {
   let searches = 0;
-  for (const entry of asArray(usage["grounding_tool_count"]).filter(isRecord)) {
+  for (const entry of asArray(field(usage, "grounding_tool_count")).filter(isRecord)) {
     const count = readField(draft, entry, ["count"]);
     const type = asText(entry["type"]) ?? "tool";
     if (type === "google_search") searches += count;

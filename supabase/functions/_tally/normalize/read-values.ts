@@ -136,9 +136,9 @@ export function restOf(draft: Draft, total: number, parts: number, what: string)
 /** A JSON number as a plain decimal without an exponent; undefined unless it can be money. */
 export function toDecimal(value: unknown): string | undefined {
   const text = typeof value === "number" || typeof value === "string" ? String(value) : "";
-  const match = /^(\d+)(?:\.(\d+))?(?:e([+-]?\d{1,3}))?$/i.exec(text);
+  const match = /^(\d+)(?:\.(\d+))?(?:e-(\d{1,3}))?$/i.exec(text);
   if (match === null) return undefined;
-  return movePoint(match[1] + (match[2] ?? ""), (match[2]?.length ?? 0) - Number(match[3] ?? 0));
+  return movePoint(match[1] + (match[2] ?? ""), (match[2]?.length ?? 0) + Number(match[3] ?? 0));
 }
 
 /** xAI's cost, stated in ticks of 1e-10 USD. */
@@ -149,8 +149,8 @@ export function readTicks(usage: JsonRecord): string | undefined {
 
 /** Digits with the decimal point set before the last `places` of them. */
 function movePoint(digits: string, places: number): string {
-  const padded = places < 0 ? digits + "0".repeat(-places) : digits.padStart(places + 1, "0");
-  const point = padded.length - Math.max(places, 0);
+  const padded = digits.padStart(places + 1, "0");
+  const point = padded.length - places;
   const whole = padded.slice(0, point).replace(/^0+(?=\d)/, "");
   const fraction = padded.slice(point).replace(/0+$/, "");
   return fraction === "" ? whole : `${whole}.${fraction}`;

@@ -14,7 +14,6 @@ export type UsageApi =
   | "messages"
   | "generate_content"
   | "interactions"
-  | "count_tokens"
   | "converse"
   | "cohere"
   | "ai_sdk";
