@@ -52,7 +52,7 @@ test("the environment is read once and its gaps are named", () => {
   };
 
   expect(read({ TALLY_DB_URL: "postgres://own.invalid/db" }).databaseUrl).toContain("own.invalid");
-  expect(read({ TALLY_OPENAI_BASE_URL: undefined }).openai.baseUrl).toBe(
+  expect(read({ TALLY_OPENAI_BASE_URL: undefined }).providers.openai.baseUrl).toBe(
     "https://api.openai.com/v1",
   );
   for (const [name, value] of [

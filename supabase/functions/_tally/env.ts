@@ -8,6 +8,18 @@ export interface ProviderEnv {
   apiKey: string | null;
 }
 
+/** Where each provider's settings are, and its address when they name none. */
+const PROVIDERS = {
+  openai: {
+    url: "TALLY_OPENAI_BASE_URL",
+    key: "OPENAI_API_KEY",
+    fallback: "https://api.openai.com/v1",
+  },
+} as const;
+
+/** A provider that the gateway can reach. */
+export type ProviderName = keyof typeof PROVIDERS;
+
 /** Everything that the functions read from their environment. */
 export interface TallyEnv {
   databaseUrl: string;
@@ -18,7 +30,8 @@ export interface TallyEnv {
   secretKeys: Record<string, string>;
   /** Sent to Auth as `apikey` beside a user's token; null when none is configured. */
   publishableKey: string | null;
-  openai: ProviderEnv;
+  /** The providers of the gateway, by name. */
+  providers: Record<ProviderName, ProviderEnv>;
   /** Output token limit put into a request that names none. */
   defaultMaxOutputTokens: number;
   /** Largest request body that the gateway takes, in bytes. */
@@ -43,14 +56,19 @@ export function readEnv(variable: ReadVariable): TallyEnv {
     supabaseUrl: requireUrl(read, ["SUPABASE_URL"]),
     secretKeys: readSecretKeys(read),
     publishableKey: readPublishableKey(read),
-    openai: {
-      baseUrl: readUrl(read, "TALLY_OPENAI_BASE_URL", "https://api.openai.com/v1"),
-      apiKey: read("OPENAI_API_KEY") ?? null,
-    },
+    providers: readProviders(read),
     defaultMaxOutputTokens: readCount(read, "TALLY_DEFAULT_MAX_OUTPUT_TOKENS", 4096),
     gatewayMaxBodyBytes: readCount(read, "TALLY_GATEWAY_MAX_BODY_BYTES", 1024 * 1024),
     upstreamTimeoutMs: readCount(read, "TALLY_UPSTREAM_TIMEOUT_MS", 600_000),
   };
+}
+
+function readProviders(read: ReadVariable): Record<ProviderName, ProviderEnv> {
+  const entries = Object.entries(PROVIDERS).map(([name, { url, key, fallback }]) => [
+    name,
+    { baseUrl: readUrl(read, url, fallback), apiKey: read(key) ?? null },
+  ]);
+  return Object.fromEntries(entries);
 }
 
 function notConfigured(name: string, problem: string): TallyError {

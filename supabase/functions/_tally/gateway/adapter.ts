@@ -1,3 +1,4 @@
+import type { ProviderName } from "../env.ts";
 import type { TallyError } from "../errors.ts";
 import type { NormalizedUsage } from "../normalize-usage.ts";
 import type { JsonObject } from "../read-body.ts";
@@ -57,8 +58,6 @@ export interface StreamReader {
 
 /** One endpoint of a provider: how its wire format is read, and nothing else. */
 export interface EndpointAdapter {
-  /** The name in prices and events. */
-  provider: string;
   /** Path below `gateway/<provider>`, as the provider's SDK sends it. */
   path: string;
   /** The same path below the configured base URL. */
@@ -81,7 +80,7 @@ export interface EndpointAdapter {
 
 /** One provider: where it is, how it wants its key, and how its errors look. */
 export interface ProviderAdapter {
-  name: string;
+  name: ProviderName;
   endpoints: EndpointAdapter[];
   /** Headers that carry a key to the provider. */
   keyHeaders(apiKey: string): Record<string, string>;

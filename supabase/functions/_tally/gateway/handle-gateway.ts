@@ -85,7 +85,7 @@ async function requireMember(ledger: Ledger, userId: string, attribution: Attrib
 
 /** Where a call goes and with whose key. */
 function findUpstream(headers: Headers, provider: ProviderAdapter, { deps }: RequestContext) {
-  const { baseUrl, apiKey } = deps.env.openai;
+  const { baseUrl, apiKey } = deps.env.providers[provider.name];
   const own = headers.get("x-provider-key")?.trim() || null;
   const key = own ?? apiKey;
   if (key === null) {

@@ -14,7 +14,6 @@ import { addToJson } from "../add-to-json.ts";
 
 /** `POST /v1/chat/completions`. */
 export const openaiChat: EndpointAdapter = {
-  provider: "openai",
   path: "/v1/chat/completions",
   upstreamPath: "/chat/completions",
   operation: "chat.completions",
