@@ -53,6 +53,78 @@ export type Database = {
           },
         ];
       };
+      cost_adjustments: {
+        Row: {
+          api_key_id: string | null;
+          created_at: string;
+          delta_usd: number;
+          event_created_at: string;
+          event_id: string;
+          id: string;
+          model: string;
+          new_cost_usd: number;
+          new_price_id: number | null;
+          old_cost_usd: number | null;
+          old_price_id: number | null;
+          organization_id: string;
+          priced_model: string | null;
+          provider: string;
+          reason: string;
+          resource_type: string;
+          tool_name: string | null;
+          user_id: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          api_key_id?: string | null;
+          created_at?: string;
+          delta_usd: number;
+          event_created_at: string;
+          event_id: string;
+          id?: string;
+          model: string;
+          new_cost_usd: number;
+          new_price_id?: number | null;
+          old_cost_usd?: number | null;
+          old_price_id?: number | null;
+          organization_id: string;
+          priced_model?: string | null;
+          provider: string;
+          reason: string;
+          resource_type: string;
+          tool_name?: string | null;
+          user_id?: string | null;
+        };
+        Update: {
+          api_key_id?: string | null;
+          created_at?: string;
+          delta_usd?: number;
+          event_created_at?: string;
+          event_id?: string;
+          id?: string;
+          model?: string;
+          new_cost_usd?: number;
+          new_price_id?: number | null;
+          old_cost_usd?: number | null;
+          old_price_id?: number | null;
+          organization_id?: string;
+          priced_model?: string | null;
+          provider?: string;
+          reason?: string;
+          resource_type?: string;
+          tool_name?: string | null;
+          user_id?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "cost_adjustments_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: false;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       cost_estimates: {
         Row: {
           context_from: number;
@@ -131,6 +203,90 @@ export type Database = {
           },
         ];
       };
+      credit_grants: {
+        Row: {
+          amount: number;
+          category: string;
+          created_at: string;
+          expired_amount: number;
+          expires_at: string | null;
+          id: string;
+          note: string | null;
+          organization_id: string;
+          priority: number;
+          reference: string | null;
+          remaining: number;
+          rolled_from: string | null;
+          rollover: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          amount: number;
+          category?: string;
+          created_at?: string;
+          expired_amount?: number;
+          expires_at?: string | null;
+          id?: string;
+          note?: string | null;
+          organization_id: string;
+          priority?: number;
+          reference?: string | null;
+          remaining: number;
+          rolled_from?: string | null;
+          rollover?: string | null;
+        };
+        Update: {
+          amount?: number;
+          category?: string;
+          created_at?: string;
+          expired_amount?: number;
+          expires_at?: string | null;
+          id?: string;
+          note?: string | null;
+          organization_id?: string;
+          priority?: number;
+          reference?: string | null;
+          remaining?: number;
+          rolled_from?: string | null;
+          rollover?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_grants_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: false;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      credit_top_ups: {
+        Row: {
+          amount: number;
+          below: number;
+          organization_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          amount: number;
+          below: number;
+          organization_id: string;
+        };
+        Update: {
+          amount?: number;
+          below?: number;
+          organization_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_top_ups_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: true;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       organization_members: {
         Row: {
           created_at: string;
@@ -167,6 +323,7 @@ export type Database = {
           created_at: string;
           id: string;
           name: string;
+          plan_id: string | null;
           timezone: string;
         };
         ComputedFields: never;
@@ -175,6 +332,7 @@ export type Database = {
           created_at?: string;
           id?: string;
           name: string;
+          plan_id?: string | null;
           timezone?: string;
         };
         Update: {
@@ -182,7 +340,92 @@ export type Database = {
           created_at?: string;
           id?: string;
           name?: string;
+          plan_id?: string | null;
           timezone?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "organizations_plan_id_fkey";
+            columns: ["plan_id"];
+            isOneToOne: false;
+            referencedRelation: "plans";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      plan_quotas: {
+        Row: {
+          alert_thresholds: number[];
+          applies_to: string;
+          enforcement: string;
+          id: number;
+          metric: string;
+          model: string | null;
+          plan_id: string;
+          provider: string | null;
+          quota_limit: number;
+          quota_type: string;
+          resource_type: string | null;
+          tool_name: string | null;
+          unpriced_policy: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          alert_thresholds?: number[];
+          applies_to?: string;
+          enforcement?: string;
+          id?: never;
+          metric: string;
+          model?: string | null;
+          plan_id: string;
+          provider?: string | null;
+          quota_limit: number;
+          quota_type?: string;
+          resource_type?: string | null;
+          tool_name?: string | null;
+          unpriced_policy?: string;
+        };
+        Update: {
+          alert_thresholds?: number[];
+          applies_to?: string;
+          enforcement?: string;
+          id?: never;
+          metric?: string;
+          model?: string | null;
+          plan_id?: string;
+          provider?: string | null;
+          quota_limit?: number;
+          quota_type?: string;
+          resource_type?: string | null;
+          tool_name?: string | null;
+          unpriced_policy?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "plan_quotas_plan_id_fkey";
+            columns: ["plan_id"];
+            isOneToOne: false;
+            referencedRelation: "plans";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      plans: {
+        Row: {
+          created_at: string;
+          id: string;
+          name: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          id: string;
+          name: string;
+        };
+        Update: {
+          created_at?: string;
+          id?: string;
+          name?: string;
         };
         Relationships: [];
       };
@@ -283,6 +526,66 @@ export type Database = {
         };
         Relationships: [];
       };
+      usage_alerts: {
+        Row: {
+          created_at: string;
+          current_usage: number;
+          expected_at: string | null;
+          id: string;
+          kind: string;
+          level: string;
+          metric: string;
+          organization_id: string;
+          period_start: string;
+          quota_id: string;
+          quota_limit: number;
+          quota_type: string;
+          reset_at: string | null;
+          threshold: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          current_usage: number;
+          expected_at?: string | null;
+          id?: string;
+          kind: string;
+          level: string;
+          metric: string;
+          organization_id: string;
+          period_start: string;
+          quota_id: string;
+          quota_limit: number;
+          quota_type: string;
+          reset_at?: string | null;
+          threshold: number;
+        };
+        Update: {
+          created_at?: string;
+          current_usage?: number;
+          expected_at?: string | null;
+          id?: string;
+          kind?: string;
+          level?: string;
+          metric?: string;
+          organization_id?: string;
+          period_start?: string;
+          quota_id?: string;
+          quota_limit?: number;
+          quota_type?: string;
+          reset_at?: string | null;
+          threshold?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "usage_alerts_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: false;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       usage_holds: {
         Row: {
           amounts: NonNullable<Json>;
@@ -356,12 +659,14 @@ export type Database = {
           current_usage: number;
           enforcement: string;
           id: string;
+          is_credit: boolean;
           managed_by: string;
           metric: string;
           model: string | null;
           opening_usage: number;
           organization_id: string;
           period_start: string;
+          plan_quota_id: number | null;
           provider: string | null;
           quota_limit: number;
           quota_type: string;
@@ -383,12 +688,14 @@ export type Database = {
           current_usage?: number;
           enforcement?: string;
           id?: string;
+          is_credit?: boolean;
           managed_by?: string;
           metric?: string;
           model?: string | null;
           opening_usage?: number;
           organization_id: string;
           period_start: string;
+          plan_quota_id?: number | null;
           provider?: string | null;
           quota_limit: number;
           quota_type: string;
@@ -409,12 +716,14 @@ export type Database = {
           current_usage?: number;
           enforcement?: string;
           id?: string;
+          is_credit?: boolean;
           managed_by?: string;
           metric?: string;
           model?: string | null;
           opening_usage?: number;
           organization_id?: string;
           period_start?: string;
+          plan_quota_id?: number | null;
           provider?: string | null;
           quota_limit?: number;
           quota_type?: string;
@@ -435,13 +744,49 @@ export type Database = {
             referencedRelation: "organizations";
             referencedColumns: ["id"];
           },
+          {
+            foreignKeyName: "usage_quotas_plan_quota_id_fkey";
+            columns: ["plan_quota_id"];
+            isOneToOne: false;
+            referencedRelation: "plan_quotas";
+            referencedColumns: ["id"];
+          },
         ];
       };
     };
     Views: {
-      [_ in never]: never;
+      unpriced_usage: {
+        Row: {
+          first_seen_at: string | null;
+          last_seen_at: string | null;
+          model: string;
+          organization_id: string;
+          provider: string;
+          request_count: number | null;
+          total_tokens: number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      usage_summary: {
+        Row: {
+          date: string | null;
+          model: string | null;
+          organization_id: string | null;
+          provider: string | null;
+          request_count: number | null;
+          tool_name: string | null;
+          total_cost_usd: number | null;
+          total_input_tokens: number | null;
+          total_output_tokens: number | null;
+          total_tokens: number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
     };
     Functions: {
+      assign_plan: { Args: { organization_id: string; plan_id: string }; Returns: Json };
       check_quota: {
         Args: {
           estimated_cost: number;
@@ -467,6 +812,15 @@ export type Database = {
         Args: { expires_at?: string; name: string; organization_id: string; scopes?: string[] };
         Returns: Json;
       };
+      credit_balance: {
+        Args: { organization_id: string };
+        Returns: {
+          balance: number;
+          granted: number;
+          reserved: number;
+          spent: number;
+        }[];
+      };
       estimate_cost: {
         Args: {
           at?: string;
@@ -481,6 +835,20 @@ export type Database = {
           cost_usd: number;
           price_id: number;
         }[];
+      };
+      extend_hold: { Args: { extra?: Json; hold_id: string; seconds: number }; Returns: Json };
+      grant_credit: {
+        Args: {
+          amount: number;
+          category?: string;
+          expires_at?: string;
+          note?: string;
+          organization_id: string;
+          priority?: number;
+          reference?: string;
+          rollover?: string;
+        };
+        Returns: Json;
       };
       quota_status: {
         Args: { organization_id: string };
@@ -506,7 +874,10 @@ export type Database = {
           user_id: string;
         }[];
       };
+      release_hold: { Args: { hold_id: string }; Returns: Json };
       remove_quota: { Args: { quota_id: string }; Returns: string };
+      rerate_usage: { Args: { dry_run?: boolean; filters: Json; reason: string }; Returns: Json };
+      reserve_usage: { Args: { request: Json }; Returns: Json };
       revoke_api_key: { Args: { api_key_id: string }; Returns: Json };
       set_price: {
         Args: {
@@ -538,6 +909,7 @@ export type Database = {
         };
         Returns: string;
       };
+      settle_usage: { Args: { event: Json; final?: boolean; hold_id: string }; Returns: Json };
       tallybase_version: { Args: Record<PropertyKey, never>; Returns: string };
       track_usage: { Args: { event: Json }; Returns: Json };
       track_usage_batch: { Args: { events: Json }; Returns: Json };
@@ -580,6 +952,16 @@ export type Database = {
           isOneToOne: false;
           isSetofReturn: true;
         };
+      };
+      verify_ledger: {
+        Args: { organization_id?: string };
+        Returns: {
+          actual: number;
+          expected: number;
+          invariant: string;
+          subject: string;
+          violating_organization_id: string;
+        }[];
       };
       withdraw_price: { Args: { price_id: number }; Returns: number };
     };
