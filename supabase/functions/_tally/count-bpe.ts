@@ -1,4 +1,5 @@
-import { PairMerger, type Ranks } from "./count-merge.ts";
+import { PairMerger } from "./count-merge.ts";
+import type { Ranks } from "./count-table.ts";
 
 /** Bytes merged at once: what is touched stays in the processor's cache. */
 const CHUNK = 4096;

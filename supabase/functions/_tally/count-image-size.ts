@@ -14,7 +14,7 @@ const HEADER_BYTES = 256 * 1024;
  */
 export function readImageSize(base64: string): ImageSize | null {
   const bytes = decodeStart(base64, HEADER_BYTES);
-  if (bytes === null || bytes.length < 16) return null;
+  if (bytes === null) return null;
   const view = new DataView(bytes.buffer);
   try {
     return readPng(view) ?? readGif(view) ?? readWebp(view) ?? readJpeg(view);
@@ -29,7 +29,8 @@ function decodeStart(base64: string, limit: number): Uint8Array<ArrayBuffer> | n
   const start = base64.slice(0, Math.ceil(limit / 3) * 4).replace(/[\s=]/g, "")
     .replaceAll("-", "+").replaceAll("_", "/");
   try {
-    const binary = atob(start.slice(0, start.length - (start.length % 4)));
+    // A single character left over, where the data was cut, is less than a byte.
+    const binary = atob(start.length % 4 === 1 ? start.slice(0, -1) : start);
     return Uint8Array.from(binary, (character) => character.charCodeAt(0));
   } catch {
     return null;

@@ -109,9 +109,17 @@ function patchLimit(name: string, version: number, detail: string | null): Patch
   return version < 5.6 ? { patches: 10_000, side: 6_000 } : { patches: 30_000, side: 65_535 };
 }
 
-function countPatches({ width, height }: ImageSize, { patches, side }: PatchLimit): number {
-  const fit = Math.min(1, side / Math.max(width, height));
-  return Math.min(patches, grid(width * fit, height * fit, 32));
+/** Patches after scaling to the longest side and, where they are still too many, to the budget. */
+function countPatches(size: ImageSize, { patches, side }: PatchLimit): number {
+  const fit = Math.min(1, side / Math.max(size.width, size.height));
+  const [width, height] = [size.width * fit, size.height * fit];
+  const count = grid(width, height, 32);
+  if (count <= patches) return count;
+  const shrink = Math.sqrt((32 ** 2 * patches) / (width * height));
+  // The published rule: whole patches along both sides of what is left.
+  const whole = (length: number) => Math.max(1, Math.floor(length)) / length;
+  const scale = shrink * Math.min(whole(width * shrink / 32), whole(height * shrink / 32));
+  return Math.min(patches, grid(Math.floor(width * scale), Math.floor(height * scale), 32));
 }
 
 /** A visual token is a patch of 28 pixels; larger images are scaled down to what the model sees. */

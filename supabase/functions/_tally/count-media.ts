@@ -112,5 +112,6 @@ function wavByteRate(data: string): number | null {
 }
 
 function decodedBytes(base64: string): number {
-  return Math.ceil(base64.length * 3 / 4);
+  const padding = base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0;
+  return Math.floor((base64.length - padding) * 3 / 4);
 }

@@ -1,9 +1,6 @@
 import { MinHeap } from "./count-heap.ts";
+import { NONE, type Ranks, TokenTable } from "./count-table.ts";
 
-/** One entry per rank: the token as text, or its bytes where these are no valid UTF-8. */
-export type Ranks = readonly (string | readonly number[])[];
-
-const NONE = -1;
 /** Heap keys are `rank * SPAN + position`: the lowest rank first, the leftmost among equals. */
 const SPAN = 2 ** 22;
 
@@ -12,7 +9,7 @@ export const MAX_PIECE_BYTES = SPAN - 1;
 
 /** Merges byte pairs of a loaded piece by rank, as every byte-level BPE does, in O(n log n). */
 export class PairMerger {
-  readonly #texts = new Map<string, number>();
+  readonly #texts: TokenTable;
   /** Tokens that are no valid UTF-8, keyed by their bytes as one character each. */
   readonly #fragments = new Map<string, number>();
   #longestFragment = 0;
@@ -33,10 +30,10 @@ export class PairMerger {
   #lookups = 0;
 
   constructor(ranks: Ranks) {
+    this.#texts = new TokenTable(ranks);
     for (let rank = 0; rank < ranks.length; rank++) {
       const token = ranks[rank];
       if (typeof token === "string") {
-        this.#texts.set(token, rank);
         if (token.length <= 2) this.#addPair(this.#encoder.encode(token), rank);
       } else if (token !== undefined) {
         this.#fragments.set(String.fromCharCode(...token), rank);
@@ -53,7 +50,7 @@ export class PairMerger {
 
   /** Whether the piece is one token. */
   has(piece: string): boolean {
-    return this.#texts.has(piece);
+    return this.#texts.find(piece, 0, piece.length) !== NONE;
   }
 
   /** Takes a well-formed piece of at most {@link MAX_PIECE_BYTES}. Returns its length in bytes. */
@@ -136,7 +133,7 @@ export class PairMerger {
     this.#lookups++;
     const from = this.#isAscii ? start : this.#offsets[start]!;
     const to = this.#isAscii ? end : this.#offsets[end]!;
-    if (from !== NONE && to !== NONE) return this.#texts.get(this.#piece.slice(from, to)) ?? NONE;
+    if (from !== NONE && to !== NONE) return this.#texts.find(this.#piece, from, to);
     if (end - start > this.#longestFragment) return NONE;
     let fragment = "";
     for (let at = start; at < end; at++) fragment += String.fromCharCode(this.#bytes[at]!);

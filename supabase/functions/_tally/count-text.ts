@@ -1,5 +1,6 @@
 import { BytePairCounter } from "./count-bpe.ts";
-import { MAX_PIECE_BYTES, type Ranks } from "./count-merge.ts";
+import { MAX_PIECE_BYTES } from "./count-merge.ts";
+import type { Ranks } from "./count-table.ts";
 
 /** What a set of texts comes to. */
 export interface TextCount {
