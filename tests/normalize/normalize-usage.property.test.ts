@@ -467,6 +467,12 @@ describe("no usage is not zero usage", () => {
   });
 });
 
+test("a made-up object cannot fill the record with anomalies", () => {
+  const counters = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`x${n}`, n + 1]));
+  const usage = { input_tokens: 1, server_side_tool_usage_details: counters };
+  expect(normalizeUsage("xai", usage)?.anomalies).toHaveLength(20);
+});
+
 describe("the tier that served", () => {
   const gemini = (trafficType: string) => ({ usageMetadata: { promptTokenCount: 1, trafficType } });
   const chat = (service_tier: unknown) => ({ usage: { prompt_tokens: 1 }, service_tier });

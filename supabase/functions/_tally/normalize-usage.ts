@@ -79,8 +79,7 @@ export function normalizeUsage(
   } else if (isForeign(vendor, api)) {
     draft.anomalies.push(`unexpected_shape: ${api} usage from ${vendor.slice(0, 40)}`);
   }
-  const isBatchLine = asRecord(response)["custom_id"] !== undefined;
-  if (isBatchLine && !draft.tier?.startsWith("batch")) draft.tier = "batch";
+  if (isBatchLine(asRecord(response)) && !draft.tier?.startsWith("batch")) draft.tier = "batch";
   return finish(draft, model, usage);
 }
 
@@ -140,6 +139,9 @@ function normalizeUnits(owner: JsonRecord, options: NormalizeOptions): Normalize
   return finish(draft, statedModel(owner), owner["usage"] ?? null);
 }
 
+/** More than a provider's mistake has, less than a made-up object could have. */
+const MOST_ANOMALIES = 20;
+
 function finish(draft: Draft, model: string | null, raw: unknown): NormalizedUsage {
   const { classes, anomalies, tier, cost, units, unit_type, others } = draft;
   let input = 0;
@@ -155,13 +157,18 @@ function finish(draft: Draft, model: string | null, raw: unknown): NormalizedUsa
     input_tokens: input,
     output_tokens: output,
     ...(units !== undefined && unit_type !== undefined && { units, unit_type }),
-    anomalies,
+    anomalies: anomalies.slice(0, MOST_ANOMALIES),
     ...(cost !== undefined && { provider_cost_usd: cost }),
     ...(others.length > 0 && {
       additional_usage: others.map((other) => finish(other.draft, other.model, other.raw)),
     }),
     raw,
   };
+}
+
+/** A line of a batch's output, by OpenAI and Anthropic (`custom_id`) or Google (`key`). */
+function isBatchLine({ custom_id, key, response }: JsonRecord): boolean {
+  return custom_id !== undefined || (key !== undefined && isRecord(response));
 }
 
 function statedModel(owner: JsonRecord): string | null {

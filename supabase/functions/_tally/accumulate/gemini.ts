@@ -18,7 +18,10 @@ export function createGeminiStream(provider: string, emit: Emit): StreamReader {
         isTerminal ||= asText(candidate["finishReason"]) !== null;
         emitParts(candidate, emit);
         const queries = asRecord(candidate["groundingMetadata"])["webSearchQueries"];
-        if (Array.isArray(queries)) grounding.set(candidate["index"] ?? 0, queries);
+        if (Array.isArray(queries)) {
+          // Which were empty is all that is kept of them.
+          grounding.set(candidate["index"] ?? 0, queries.map((query) => query === "" ? "" : "…"));
+        }
       }
       isTerminal ||= asText(asRecord(chunk["promptFeedback"])["blockReason"]) !== null;
     },

@@ -77,7 +77,7 @@ function readVersion5(draft: Draft, usage: JsonRecord, provider: string): void {
   const input = readField(draft, usage, ["inputTokens"]);
   const reasoning = readField(draft, usage, ["reasoningTokens"]);
   const excludesCache = /anthropic|bedrock/.test(provider);
-  if (excludesCache && cached > 0) {
+  if (excludesCache) {
     draft.anomalies.push("missing_detail: AI SDK 5 does not state cache writes");
   }
   splitPrompt(draft, {

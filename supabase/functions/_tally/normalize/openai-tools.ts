@@ -33,12 +33,13 @@ export function readTools(
 ): void {
   const details = firstField(usage, ["server_side_tool_usage_details", "server_tool_use"]);
   if (isRecord(details)) {
-    for (const [counter, value] of Object.entries(details)) {
+    for (const [key, value] of Object.entries(details)) {
+      const counter = key.slice(0, 40);
       const calls = readCount(draft, value, counter);
       const name = TOOL_COUNTERS.get(counter);
       if (name) addClass(draft, name, calls);
       else if (calls > 0 && name === undefined) {
-        draft.anomalies.push(`unmetered_tool: ${counter.slice(0, 40)} ${calls}`);
+        draft.anomalies.push(`unmetered_tool: ${counter} ${calls}`);
       }
     }
     return;

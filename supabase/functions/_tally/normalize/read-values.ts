@@ -41,9 +41,19 @@ export function asText(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
+/** Camel-case names by wire name: a few dozen literals of ours, asked for again and again. */
+const camelNames = new Map<string, string>();
+
 /** A field by its wire name, or by the camel-case name that some SDKs give it. */
 export function field(record: JsonRecord, name: string): unknown {
-  return record[name] ?? record[name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase())];
+  const value = record[name];
+  if (value !== undefined && value !== null) return value;
+  let camel = camelNames.get(name);
+  if (camel === undefined) {
+    camel = name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+    camelNames.set(name, camel);
+  }
+  return record[camel];
 }
 
 /** The first of several fields that is there and not null. */
