@@ -6,6 +6,8 @@ export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** How a command is run. */
 export interface RunOptions {
+  /** Default: the root of the repository. */
+  cwd?: string;
   env?: Record<string, string>;
   /** Written to its standard input. */
   input?: string;
@@ -19,7 +21,7 @@ export class CommandError extends Error {
   }
 }
 
-/** Runs a command in the root of the repository; what it prints goes to the terminal. */
+/** Runs a command; what it prints goes to the terminal. */
 export async function runCommand(
   command: string,
   args: string[],
@@ -29,7 +31,7 @@ export async function runCommand(
 }
 
 /**
- * Runs a command in the root of the repository and returns what it wrote to its standard output.
+ * Runs a command and returns what it wrote to its standard output.
  *
  * @throws CommandError whose message holds both of its outputs
  */
@@ -44,12 +46,12 @@ export function readCommand(
 function start(
   command: string,
   args: string[],
-  { env, input }: RunOptions,
+  { cwd = ROOT, env, input }: RunOptions,
   output: "inherit" | "pipe",
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
-      cwd: ROOT,
+      cwd,
       env: { ...process.env, ...env },
       stdio: [input === undefined ? "ignore" : "pipe", output, output],
     });
