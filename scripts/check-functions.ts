@@ -8,10 +8,10 @@ await runScript(async () => {
   const cwd = join(ROOT, "supabase/functions");
   await runCommand("deno", ["fmt", "--check"], { cwd });
   await runCommand("deno", ["lint"], { cwd });
-  await runCommand("deno", ["check", "."], { cwd });
+  await runCommand("deno", ["check", "--quiet", "."], { cwd });
   // What is deployed is a function with its own imports, pinned by its own lock.
   for (const config of globSync("*/deno.json", { cwd }).sort()) {
-    await runCommand("deno", ["check", "--frozen", "index.ts"], {
+    await runCommand("deno", ["check", "--quiet", "--frozen", "index.ts"], {
       cwd: join(cwd, dirname(config)),
     });
   }
