@@ -60,6 +60,8 @@ create table public.cost_estimates (
   organization_id uuid references public.organizations (id) on delete cascade,
   rates jsonb not null,
   unit_prices jsonb not null default '{}',
+  dearest_input numeric,
+  dearest_output numeric,
   input_cost_per_million numeric generated always as ((rates ->> 'input')::numeric) stored,
   output_cost_per_million numeric generated always as ((rates ->> 'output')::numeric) stored,
   valid_from timestamptz not null default now(),
@@ -102,6 +104,9 @@ comment on column public.cost_estimates.managed_by is
 comment on column public.cost_estimates.rates is 'Class to USD: token classes per million tokens, unit classes per one.';
 comment on column public.cost_estimates.unit_prices is
   'Derived from rates: class to USD for one token or unit, fallbacks filled in. What pricing reads.';
+comment on column public.cost_estimates.dearest_input is
+  'The dearest of what an input token may cost without being asked for: text, cache read, cache write. For upper bounds.';
+comment on column public.cost_estimates.dearest_output is 'The dearer of output and reasoning. For upper bounds.';
 create index cost_estimates_by_model on public.cost_estimates (provider, model, service_tier);
 create index cost_estimates_by_organization on public.cost_estimates (organization_id)
   where organization_id is not null;
@@ -170,6 +175,9 @@ begin
     perform tally.fail('PT400', format('The rate of %L must be a number of USD, zero or more.', v_bad), 'rates');
   end if;
   new.unit_prices := tally.unit_prices(new.provider, new.rates);
+  new.dearest_input := greatest((new.unit_prices -> 'input')::numeric, (new.unit_prices -> 'cache_read')::numeric,
+    (new.unit_prices -> 'cache_write')::numeric);
+  new.dearest_output := greatest((new.unit_prices -> 'output')::numeric, (new.unit_prices -> 'reasoning')::numeric);
   -- An id with a card of its own is no alias any more.
   delete from tally.model_aliases as a where a.provider = new.provider and a.alias = new.model;
   return new;
@@ -185,8 +193,9 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  -- Writing the rates again makes the card's own trigger derive what follows from them.
   update public.cost_estimates as c
-  set unit_prices = tally.unit_prices(c.provider, c.rates)
+  set rates = c.rates
   where c.unit_prices is distinct from tally.unit_prices(c.provider, c.rates);
   return null;
 end;

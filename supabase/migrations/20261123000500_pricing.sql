@@ -277,7 +277,6 @@ as $$
 declare
   v_provider text := upper_bound_cost.provider;
   v_model text := upper_bound_cost.model;
-  v_classes text[] := '{input,cache_read,cache_write,output,reasoning}' || upper_bound_cost.classes;
   v_card record;
   v_is_negotiated boolean;
   v_cost numeric;
@@ -290,7 +289,7 @@ begin
   end if;
   -- Every band that the bound reaches is a candidate: the real prompt may be shorter than its bound.
   for v_card in
-    select e.id, e.organization_id, e.unit_prices
+    select e.id, e.organization_id, e.unit_prices, e.dearest_input, e.dearest_output
     from public.cost_estimates as e
     where e.provider = v_provider
       and e.model = v_model
@@ -304,14 +303,15 @@ begin
   loop
     exit when v_is_negotiated and v_card.organization_id is null;
     v_is_negotiated := v_card.organization_id is not null;
-    select upper_bound_cost.input_tokens * max(q.price) filter (where q.kind = 'input')
-      + upper_bound_cost.output_tokens * coalesce(max(q.price) filter (where q.kind = 'output'), 0)
-    into v_cost
-    from (
-      select c.kind, (v_card.unit_prices -> c.class)::numeric as price
+    if upper_bound_cost.classes is not null then
+      select greatest(v_card.dearest_input, max((v_card.unit_prices -> c.class)::numeric) filter (where c.kind = 'input')),
+        greatest(v_card.dearest_output, max((v_card.unit_prices -> c.class)::numeric) filter (where c.kind = 'output'))
+      into v_card.dearest_input, v_card.dearest_output
       from tally.usage_classes as c
-      where c.class = any (v_classes)
-    ) as q;
+      where c.class = any (upper_bound_cost.classes);
+    end if;
+    v_cost := upper_bound_cost.input_tokens * v_card.dearest_input
+      + upper_bound_cost.output_tokens * coalesce(v_card.dearest_output, 0);
     if v_cost > cost_usd or cost_usd is null then
       cost_usd := trim_scale(v_cost);
       price_id := v_card.id;

@@ -171,9 +171,8 @@ declare
   v_unit text;
 begin
   for v_class, v_value, v_kind in
-    select q.key, q.value, c.kind
+    select q.key, q.value, (select c.kind from tally.usage_classes as c where c.class = q.key)
     from jsonb_each(v_given) as q
-    left join tally.usage_classes as c on c.class = q.key
   loop
     if v_kind is null then
       problem := array['classes.' || v_class, 'is not a class of tally.usage_classes.'];
@@ -321,25 +320,27 @@ as $$
 declare
   e tally.event := goes_beyond_hold.event;
 begin
-  return goes_beyond_hold.hold_quotas is null
+  if goes_beyond_hold.hold_quotas is null
     or coalesce(e.cost_usd, 0) > coalesce((goes_beyond_hold.released -> 'cost_usd')::numeric, 0)
     or e.input_tokens + e.output_tokens > coalesce((goes_beyond_hold.released -> 'total_tokens')::numeric, 0)
     or e.input_tokens > coalesce((goes_beyond_hold.released -> 'input_tokens')::numeric, 0)
     or e.output_tokens > coalesce((goes_beyond_hold.released -> 'output_tokens')::numeric, 0)
     or coalesce(e.units, 0) > coalesce((goes_beyond_hold.released -> 'units')::numeric, 0)
-    or coalesce((goes_beyond_hold.released -> 'requests')::numeric, 0) < 1
-    -- The model that answered, or a quota newer than the hold, may count what the hold did not keep.
-    or exists (
-      select from public.usage_quotas as q
-      where q.organization_id = e.organization_id
-        and q.id <> all (goes_beyond_hold.hold_quotas)
-        and (q.user_id is null or q.user_id = e.user_id)
-        and (q.api_key_id is null or q.api_key_id = e.api_key_id)
-        and (q.provider is null or q.provider = e.provider)
-        and (q.model is null or q.model in (e.model, goes_beyond_hold.priced_model))
-        and (q.tool_name is null or q.tool_name = e.tool_name)
-        and (q.resource_type is null or q.resource_type = e.resource_type)
-    );
+    or coalesce((goes_beyond_hold.released -> 'requests')::numeric, 0) < 1 then
+    return true;
+  end if;
+  -- The model that answered, or a quota newer than the hold, may count what the hold did not keep.
+  return exists (
+    select from public.usage_quotas as q
+    where q.organization_id = e.organization_id
+      and q.id <> all (goes_beyond_hold.hold_quotas)
+      and (q.user_id is null or q.user_id = e.user_id)
+      and (q.api_key_id is null or q.api_key_id = e.api_key_id)
+      and (q.provider is null or q.provider = e.provider)
+      and (q.model is null or q.model in (e.model, goes_beyond_hold.priced_model))
+      and (q.tool_name is null or q.tool_name = e.tool_name)
+      and (q.resource_type is null or q.resource_type = e.resource_type)
+  );
 end;
 $$;
 comment on function tally.goes_beyond_hold(tally.event, text, uuid[], jsonb) is
@@ -566,9 +567,11 @@ grant execute on function tally.track_usage(jsonb) to authenticated, service_rol
 
 create function public.track_usage(event jsonb)
 returns jsonb
-language sql volatile security invoker set search_path = ''
+language plpgsql volatile security invoker set search_path = ''
 as $$
-  select tally.track_usage(track_usage.event)
+begin
+  return tally.track_usage(track_usage.event);
+end;
 $$;
 comment on function public.track_usage(jsonb) is
   'Records one event and prices it: {id, status, cost_usd, input_tokens, output_tokens, total_tokens, price_id}. status is duplicate for a retry; cost_usd is null when no price is known. Keys: the columns of token_usage; organization_id, provider, model and a quantity are required. Errors: PT400, PT403, PT404, PT409.';
@@ -642,9 +645,11 @@ grant execute on function tally.track_usage_batch(jsonb) to authenticated, servi
 
 create function public.track_usage_batch(events jsonb)
 returns jsonb
-language sql volatile security invoker set search_path = ''
+language plpgsql volatile security invoker set search_path = ''
 as $$
-  select tally.track_usage_batch(track_usage_batch.events)
+begin
+  return tally.track_usage_batch(track_usage_batch.events);
+end;
 $$;
 comment on function public.track_usage_batch(jsonb) is
   'Records an array of events: {recorded, duplicates, rejected: [{index, code, field, message}]}. Good ones land, bad ones are named by their index from 0. At most 10000; 500 is best.';

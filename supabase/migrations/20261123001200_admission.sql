@@ -50,10 +50,12 @@ begin
     end loop;
     raise;
   end;
+  if read_request.request - v_keys <> '{}' then
+    select min(k) || ' is not a field of a reserve request.' into v_wrong
+    from jsonb_object_keys(read_request.request - v_keys) as k;
+  end if;
   v_wrong := case
-    when read_request.request - v_keys <> '{}' then (
-      select min(k) || ' is not a field of a reserve request.'
-      from jsonb_object_keys(read_request.request) as k where k <> all (v_keys))
+    when v_wrong is not null then v_wrong
     when v_request.organization_id is null then 'organization_id is missing.'
     when coalesce(btrim(v_request.provider), '') = '' then 'provider is missing.'
     when coalesce(btrim(v_request.model), '') = '' then 'model is missing.'
@@ -230,14 +232,14 @@ begin
   -- everything pending counts; it is folded first, so that little of it is read under the locks below.
   v_beyond := exists (
     select from tally.usage_deltas as d where d.organization_id = v_organization_id and d.is_beyond_hold);
-  if v_prepays and exists (
-    select from tally.lapsed_credit as l where l.organization_id = v_organization_id and l.expires_at <= admit.at
-  ) or (v_beyond or not v_has_room) and (
-    select count(*) from (
-      select from tally.usage_deltas as d where d.organization_id = v_organization_id limit 65
-    ) as few
-  ) > 64 then
-    perform tally.fold(v_organization_id, admit.at);
+  if v_beyond or v_prepays or not v_has_room then
+    if exists (
+      select from tally.usage_deltas as d where d.organization_id = v_organization_id offset 64
+    ) or exists (
+      select from tally.lapsed_credit as l where l.organization_id = v_organization_id and l.expires_at <= admit.at
+    ) then
+      perform tally.fold(v_organization_id, admit.at);
+    end if;
   end if;
 
   -- Rows are locked in id order, by everybody: no two admissions can wait for each other.
@@ -361,9 +363,11 @@ grant execute on function tally.reserve_usage(jsonb) to authenticated, service_r
 
 create function public.reserve_usage(request jsonb)
 returns jsonb
-language sql volatile security invoker set search_path = ''
+language plpgsql volatile security invoker set search_path = ''
 as $$
-  select tally.reserve_usage(reserve_usage.request)
+begin
+  return tally.reserve_usage(reserve_usage.request);
+end;
 $$;
 comment on function public.reserve_usage(jsonb) is
   'Admits a call before it is made: {allowed, hold_id, expires_at, blocked_by}. The hold keeps the upper bound on every matching quota until settle_usage, release_hold or expires_at. A refusal changes nothing and blocked_by names the quota. Keys: organization_id, provider, model, attribution, and estimated_cost (USD) or input_tokens with max_output_tokens; optional estimated_tokens, units with unit_type, requests, expires_in (seconds), idempotency_key.';

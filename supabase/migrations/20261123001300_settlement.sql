@@ -145,9 +145,11 @@ grant execute on function tally.settle_usage(uuid, jsonb, boolean) to authentica
 
 create function public.settle_usage(hold_id uuid, event jsonb, final boolean default true)
 returns jsonb
-language sql volatile security invoker set search_path = ''
+language plpgsql volatile security invoker set search_path = ''
 as $$
-  select tally.settle_usage(settle_usage.hold_id, settle_usage.event, settle_usage.final)
+begin
+  return tally.settle_usage(settle_usage.hold_id, settle_usage.event, settle_usage.final);
+end;
 $$;
 comment on function public.settle_usage(uuid, jsonb, boolean) is
   'Records what a held call used, in full, and ends its hold; the answer is that of track_usage. Again: the first answer, as duplicate. Works after expiry and for a hold that a crash took (the event must then name its organization, provider and model). final false: the event is drawn from a hold that goes on; give such events an id. A released hold: PT410.';
@@ -181,9 +183,11 @@ grant execute on function tally.release_hold(uuid) to authenticated, service_rol
 
 create function public.release_hold(hold_id uuid)
 returns jsonb
-language sql volatile security invoker set search_path = ''
+language plpgsql volatile security invoker set search_path = ''
 as $$
-  select tally.release_hold(release_hold.hold_id)
+begin
+  return tally.release_hold(release_hold.hold_id);
+end;
 $$;
 comment on function public.release_hold(uuid) is
   'Gives a hold back unused: {hold_id, state}. Idempotent; a hold that was settled or has expired stays so.';
@@ -244,9 +248,11 @@ grant execute on function tally.extend_hold(uuid, integer, jsonb) to authenticat
 
 create function public.extend_hold(hold_id uuid, seconds integer, extra jsonb default null)
 returns jsonb
-language sql volatile security invoker set search_path = ''
+language plpgsql volatile security invoker set search_path = ''
 as $$
-  select tally.extend_hold(extend_hold.hold_id, extend_hold.seconds, extend_hold.extra)
+begin
+  return tally.extend_hold(extend_hold.hold_id, extend_hold.seconds, extend_hold.extra);
+end;
 $$;
 comment on function public.extend_hold(uuid, integer, jsonb) is
   'Lets an open hold last at least `seconds` from now and, with `extra` (estimated_cost, or input_tokens and max_output_tokens, requests, units), keep more: {allowed, hold_id, expires_at, blocked_by}. Refused: the hold stays as it was. An ended hold: PT410.';

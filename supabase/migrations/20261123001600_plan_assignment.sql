@@ -35,19 +35,23 @@ language plpgsql volatile security definer set search_path = '' set plan_cache_m
 as $$
 begin
   -- Before the first call of a user or key is admitted, its quotas exist: nothing passes before a limit does.
-  if meet_caller.user_id is not null and exists (
-    select from public.organizations as o
-    join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = 'user'
-    where o.id = meet_caller.organization_id
-  ) then
-    perform tally.add_plan_quotas(meet_caller.organization_id, 'user', meet_caller.user_id, null);
+  if meet_caller.user_id is not null then
+    if exists (
+      select from public.organizations as o
+      join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = 'user'
+      where o.id = meet_caller.organization_id
+    ) then
+      perform tally.add_plan_quotas(meet_caller.organization_id, 'user', meet_caller.user_id, null);
+    end if;
   end if;
-  if meet_caller.api_key_id is not null and exists (
-    select from public.organizations as o
-    join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = 'api_key'
-    where o.id = meet_caller.organization_id
-  ) then
-    perform tally.add_plan_quotas(meet_caller.organization_id, 'api_key', null, meet_caller.api_key_id);
+  if meet_caller.api_key_id is not null then
+    if exists (
+      select from public.organizations as o
+      join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = 'api_key'
+      where o.id = meet_caller.organization_id
+    ) then
+      perform tally.add_plan_quotas(meet_caller.organization_id, 'api_key', null, meet_caller.api_key_id);
+    end if;
   end if;
 end;
 $$;
