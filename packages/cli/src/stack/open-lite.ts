@@ -38,10 +38,30 @@ export function openLite(dbUrl: string, keys: StackKeys, config: ProjectConfig):
   };
 }
 
+/**
+ * Lite turns jsonb arguments into text and the driver does so once more, and dates and numbers come back
+ * as Postgres prints them. With these, values cross the API as PostgREST writes them.
+ */
+const API_TYPES = {
+  jsonb: {
+    to: 3802,
+    from: [3802],
+    serialize: (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value)),
+    parse: (text: string): unknown => JSON.parse(text),
+  },
+  numeric: { to: 1700, from: [1700], serialize: String, parse: Number },
+  timestamptz: {
+    to: 1184,
+    from: [1184],
+    serialize: (value: unknown) => value,
+    parse: (text: string) => text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00"),
+  },
+};
+
 function openApp(url: string, keys: StackKeys, config: ProjectConfig) {
   const connection = createPostgresConnection({
     url,
-    postgresOptions: { max: 10, onnotice: () => undefined },
+    postgresOptions: { max: 10, onnotice: () => undefined, types: API_TYPES },
   });
   const { auth, api } = config;
   const app = new App({
