@@ -452,6 +452,13 @@ describe("no usage is not zero usage", () => {
     expect(normalizeUsage("openai", response)).toBeNull();
   });
 
+  test.each<UsageApi>(["speech", "transcription", "images", "video"])(
+    "%s of an unknown request gives null",
+    (api) => {
+      expect(normalizeUsage("openai", null, { api })).toBeNull();
+    },
+  );
+
   test.each([
     ["openai", { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }],
     ["anthropic", { input_tokens: 0, output_tokens: 0 }],
