@@ -63,11 +63,14 @@ export function readOpenAiTokens(
     field(usage, "cached_tokens_details");
   // xAI sometimes states a cached count above the prompt: then it is counted beside it.
   const cachedBeside = isXai(provider) && cached > input ? cached : 0;
+  // Chat and Responses bill what is seen at the rate of text; only the endpoints for images and
+  // for realtime, whose details have a name of their own, price it apart.
+  const isSeenApart = api === "images" || hasField(usage, ["input_token_details"]);
   splitPrompt(draft, {
     total: input + cachedBeside,
-    media: readMedia(draft, inputDetails),
+    media: readMedia(draft, inputDetails, isSeenApart),
     cached,
-    cachedMedia: isRecord(cachedSplit) ? readMedia(draft, cachedSplit) : null,
+    cachedMedia: isRecord(cachedSplit) ? readMedia(draft, cachedSplit, isSeenApart) : null,
     written: readWritten(draft, usage, inputDetails),
   });
 
@@ -81,7 +84,7 @@ export function readOpenAiTokens(
       firstField(usage, ["reasoning_tokens", "native_tokens_reasoning"]),
     "reasoning_tokens",
   );
-  const outputMedia = readMedia(draft, outputDetails);
+  const outputMedia = readMedia(draft, outputDetails, true);
   const textStated = hasField(outputDetails, ["text_tokens"]);
   if (api === "images" && outputMedia.image === 0 && !textStated) outputMedia.image = output;
   if (api === "speech" && outputMedia.audio === 0 && !textStated) outputMedia.audio = output;
@@ -118,10 +121,11 @@ function readWritten(
   };
 }
 
-function readMedia(draft: Draft, details: JsonRecord): Modalities {
+function readMedia(draft: Draft, details: JsonRecord, isSeenApart: boolean): Modalities {
+  const image = readField(draft, details, ["image_tokens", "cached_image_tokens"]);
   return {
     audio: readField(draft, details, ["audio_tokens"]),
-    image: readField(draft, details, ["image_tokens", "cached_image_tokens"]),
-    video: readField(draft, details, ["video_tokens"]),
+    image: isSeenApart ? image : 0,
+    video: 0,
   };
 }
