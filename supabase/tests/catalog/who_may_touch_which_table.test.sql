@@ -23,11 +23,13 @@ select set_eq(
   $$
     values
       -- name, anon, authenticated, service_role
+      ('alert_channels', '', 'select', 'select'),
       ('api_keys', '', 'select some columns', 'select'),
       ('cost_adjustments', '', 'select', 'select'),
       ('cost_estimates', '', 'select', 'select'),
       ('credit_grants', '', 'select', 'select'),
       ('credit_top_ups', '', 'select', 'delete insert select update'),
+      ('dead_alerts', '', 'select', 'select'),
       ('organization_members', '', 'select', 'delete insert select update'),
       ('organizations', '', 'select', 'delete insert select update'),
       ('plan_quotas', '', 'select', 'delete insert select update'),
