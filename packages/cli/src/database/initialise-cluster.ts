@@ -15,6 +15,7 @@ const HOSTED_ROLES = `
 create role postgres login createdb createrole replication bypassrls password '${PASSWORD}';
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres with admin option;
 alter database postgres owner to postgres;
+alter role all set search_path = "$user", public, extensions;
 `;
 
 /**

@@ -41,5 +41,6 @@ function importFlags(supabaseDir: string, directory: string, importMap?: string)
   const own = ["deno.json", "deno.jsonc"].map((name) => join(directory, name)).find(existsSync);
   if (own) return ["--config", own, ...locked];
   if (importMap) return ["--no-config", "--import-map", join(supabaseDir, importMap), "--no-lock"];
-  return ["--no-config", "--no-lock"];
+  const shared = join(supabaseDir, "functions/deno.json");
+  return [...(existsSync(shared) ? ["--config", shared] : ["--no-config"]), "--no-lock"];
 }

@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { closeSync, type FSWatcher, openSync, watch } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../cli-error.ts";
@@ -21,8 +20,8 @@ export interface FunctionHost {
   verifiesJwt(name: string): boolean | null;
   /** @throws CliError when the function does not start */
   take(name: string): Promise<FunctionLease>;
-  /** Downloads what the functions import; returns what went wrong, or null. */
-  download(): Promise<string | null>;
+  /** Downloads what the functions import, so that their first call does not; returns what went wrong, or null. */
+  download(signal: AbortSignal): Promise<string | null>;
   close(): Promise<void>;
 }
 
@@ -106,11 +105,12 @@ export function hostFunctions(options: FunctionHostOptions): FunctionHost {
         throw error;
       }
     },
-    download: async () => {
+    download: async (signal) => {
       for (const name of listFunctions(supabaseDir)) {
         const found = source(name);
         if (!found) continue;
-        const problem = await cache([...found.denoFlags, found.entrypoint], environment(), logsDir);
+        const args = [...found.denoFlags, found.entrypoint];
+        const problem = await cache(args, { env: environment(), logsDir, signal });
         if (problem) return `${name}: ${problem}`;
       }
       return null;
@@ -137,19 +137,23 @@ function watchSources(supabaseDir: string, onChange: () => void): FSWatcher | un
   }
 }
 
-async function cache(
+function cache(
   args: string[],
-  env: Record<string, string>,
-  logsDir: string,
+  { env, logsDir, signal }: { env: Record<string, string>; logsDir: string; signal: AbortSignal },
 ): Promise<string | null> {
   const log = openSync(join(logsDir, "function-downloads.log"), "a", 0o600);
   const child = spawn(findDeno(), ["cache", "--quiet", "--node-modules-dir=none", ...args], {
     env,
+    signal,
     stdio: ["ignore", log, "pipe"],
   });
   closeSync(log);
   let errors = "";
   child.stderr?.on("data", (chunk) => (errors += chunk));
-  const [code] = await once(child, "close");
-  return code === 0 ? null : errors.trim().split("\n").slice(0, 2).join(" ");
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("close", (code) => {
+      resolve(code === 0 ? null : errors.trim().split("\n").slice(0, 2).join(" "));
+    });
+  });
 }

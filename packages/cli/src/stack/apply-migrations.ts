@@ -7,6 +7,14 @@ import type { Sql } from "postgres";
 import { CliError } from "../cli-error.ts";
 import type { Project } from "../project/find-project.ts";
 
+const CLI_SETTINGS = {
+  NO_COLOR: "1",
+  // Our own server speaks no TLS on the loopback interface; the CLI would warn about it.
+  PGSSLMODE: "prefer",
+  SUPABASE_NO_UPDATE_NOTIFIER: "1",
+  SUPABASE_TELEMETRY_DISABLED: "1",
+};
+
 /** What `supabase/migrations` holds. */
 export interface Migrations {
   versions: string[];
@@ -43,20 +51,24 @@ export async function isUpToDate(sql: Sql, versions: string[], withSeed: boolean
 export async function pushMigrations(
   project: Project,
   dbUrl: string,
-  withSeed: boolean,
+  { withSeed, signal }: { withSeed: boolean; signal: AbortSignal },
 ): Promise<void> {
   const cli = createRequire(import.meta.url).resolve("supabase/package.json");
   const bin: string | Record<string, string> = JSON.parse(readFileSync(cli, "utf8")).bin;
   const entry = join(dirname(cli), typeof bin === "string" ? bin : (bin.supabase as string));
   const args = ["db", "push", "--yes", `--remote=${dbUrl}`, "--workdir", project.root];
   const child = spawn(process.execPath, [entry, ...args, ...(withSeed ? ["--include-seed"] : [])], {
-    env: { ...process.env, DO_NOT_TRACK: "1", NO_COLOR: "1" },
+    env: { ...process.env, ...CLI_SETTINGS },
+    signal,
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));
   child.stderr.on("data", (chunk) => (output += chunk));
-  const code = await new Promise((resolve) => child.once("close", resolve));
+  const code = await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
   if (code !== 0) {
     throw new CliError(
       `The migrations were not applied. The Supabase CLI said:\n${output.trim()}`,

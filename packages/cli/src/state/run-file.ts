@@ -57,7 +57,7 @@ export type Claim = { owner: Run } | { owner: null; deadPid: number | null };
  * `deadPid` is the process of an earlier run that ended without cleaning up.
  */
 export function claimRun(stateDir: string): Claim {
-  mkdirSync(stateDir, { recursive: true });
+  mkdirSync(join(stateDir, "logs"), { recursive: true });
   const file = join(stateDir, FILE);
   const mine = `${file}.claim-${process.pid}`;
   writePrivateFile(mine, { pid: process.pid });

@@ -1,0 +1,6 @@
+/** `npm start`: installs what is missing, then runs the local stack. Runs on Node 20 without node_modules. */
+import { ensureInstalled } from "./install.mjs";
+
+await ensureInstalled();
+const { launch } = await import("../packages/cli/bin/launch.mjs");
+await launch(["dev", ...process.argv.slice(2)]);
