@@ -63,6 +63,11 @@ describe("the count of a text", () => {
     expect(count("<|endoftext|>").tokens).toBeGreaterThan(1);
   });
 
+  test("is not the sum over slices, which can be too small", () => {
+    expect(count("etiroe").tokens).toBe(exactTokens("etiroe"));
+    expect(exactTokens("eti") + exactTokens("roe")).toBeLessThan(exactTokens("etiroe"));
+  });
+
   test("is that of its parts where texts are separate", () => {
     const { tokens, bytes } = countTexts(tokenizer, ["un", "", "believable"]);
     expect(tokens).toBe(exactTokens("un") + exactTokens("believable"));

@@ -1,0 +1,190 @@
+/**
+ * Measures what counting tokens costs and how exact it is. Writes bench/results/tokens.md and .json.
+ *
+ *     node bench/tokens/run.ts
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import postgres from "postgres";
+import { useDatabase } from "../../scripts/databases/use-database.ts";
+import { createTextCounter } from "../../supabase/functions/_tally/count-text.ts";
+import { exactTokens } from "../../tests/estimate/oracle.ts";
+import { TEXT_KINDS } from "../../tests/estimate/texts.ts";
+import type { ColdStart } from "./cold-start.ts";
+import type { Measured } from "./count-kind.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const RESULTS = `${ROOT}bench/results`;
+const DENO = ["run", "--no-check", "-A", "--config", "supabase/functions/estimate/deno.json"];
+const MEBIBYTE = 2 ** 20;
+const RUNS = 15;
+/** The oracle is quadratic on unbroken runs, so those are compared on short texts. */
+const LONG_FOR_ORACLE = new Set(["prose", "code", "JSON", "Russian", "Korean", "Arabic"]);
+
+function deno(script: string, args: string[], env: Record<string, string> = {}): string {
+  return execFileSync("deno", [...DENO, `bench/tokens/${script}`, ...args], {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+  });
+}
+
+interface KindResult extends Measured {
+  kind: string;
+  /** Tokens here and by js-tiktoken, of as many bytes as that can count. */
+  compared_bytes: number;
+  counted: number;
+  exact: number;
+}
+
+async function measureKinds(): Promise<KindResult[]> {
+  const countText = createTextCounter();
+  const results: KindResult[] = [];
+  for (const { name, make } of TEXT_KINDS) {
+    const text = make(LONG_FOR_ORACLE.has(name) ? 100_000 : 2_000);
+    const { tokens, bytes } = await countText([text]);
+    const runs = Array.from({ length: 3 }, () =>
+      JSON.parse(deno("count-kind.ts", [name, String(MEBIBYTE)])),
+    ) as Measured[];
+    const [best] = runs.sort((a, b) => a.cpu_ms - b.cpu_ms);
+    if (best === undefined) throw new Error("No run.");
+    results.push({
+      kind: name,
+      ...best,
+      peak_mb: Math.max(...runs.map((run) => run.peak_mb)),
+      compared_bytes: bytes,
+      counted: tokens,
+      exact: exactTokens(text),
+    });
+    console.log(name, JSON.stringify(best));
+  }
+  return results;
+}
+
+const CALL = { provider: "openai", model: "gpt-4o", max_output_tokens: 100 };
+const STARTS: [string, object][] = [
+  ["without the tokenizer", { ...CALL, input_tokens: 1_000 }],
+  ["with the tokenizer", { ...CALL, messages: [{ role: "user", content: "How warm is it?" }] }],
+  [
+    "with a prompt of 900 kB of prose",
+    { ...CALL, messages: [{ role: "user", content: TEXT_KINDS[0]?.make(900_000) }] },
+  ],
+];
+
+interface StartResult {
+  start: string;
+  best: ColdStart;
+  median: ColdStart;
+}
+
+async function measureStarts(): Promise<StartResult[]> {
+  return await useDatabase(17, async ({ url }) => {
+    const sql = postgres(url, { max: 1, onnotice: () => undefined });
+    const [organization] = await sql`
+      insert into public.organizations (name) values ('Bench') returning id`;
+    const [made] = await sql`
+      select public.create_api_key(${organization?.id}, 'bench') ->> 'key' as key`;
+    await sql.end();
+    const env = { TALLY_DB_URL: url, SUPABASE_URL: "http://127.0.0.1:1" };
+    const file = `${mkdtempSync(`${tmpdir()}/bench-`)}/request.json`;
+    const results = STARTS.map(([start, body]) => {
+      writeFileSync(file, JSON.stringify(body));
+      const runs = Array.from({ length: RUNS }, () => {
+        const output = deno("cold-start.ts", [file, String(made?.key)], env);
+        const coldStart = JSON.parse(/^result (.*)$/m.exec(output)?.[1] ?? "null") as ColdStart;
+        if (coldStart?.status !== 200) throw new Error(`No answer: ${output}`);
+        return coldStart;
+      });
+      const of = (pick: (values: number[]) => number): ColdStart => {
+        const figure = (key: keyof ColdStart) => Math.round(pick(runs.map((run) => run[key])));
+        return {
+          status: 200,
+          import_ms: figure("import_ms"),
+          answer_ms: figure("answer_ms"),
+          cpu_ms: figure("cpu_ms"),
+          warm_ms: figure("warm_ms"),
+          peak_mb: Math.round(Math.max(...runs.map((run) => run.peak_mb))),
+        };
+      };
+      const result = { start, best: of((values) => Math.min(...values)), median: of(median) };
+      console.log(start, JSON.stringify(result));
+      return result;
+    });
+    rmSync(dirname(file), { recursive: true });
+    return results;
+  });
+}
+
+function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+function table(header: string[], rows: (string | number)[][]): string {
+  const lines = [header, header.map(() => "---"), ...rows];
+  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function percent(counted: number, exact: number): string {
+  return `${((counted / exact - 1) * 100).toFixed(2)} %`;
+}
+
+const kinds = await measureKinds();
+const starts = await measureStarts();
+const conditions =
+  `Deno on ${availableParallelism()} cores of a shared machine. ` +
+  `Cold starts: ${RUNS} processes each, best and median; counts: best CPU of 3 processes.`;
+
+const markdown = `# Counting tokens
+
+${conditions} Made by \`node bench/tokens/run.ts\`.
+
+## One mebibyte of text
+
+CPU includes the garbage collector and the compiler. Memory is the process's highest, with the
+tokenizer loaded and the text twice in it: as made and as counted.
+
+${table(
+  ["text", "tokens", "CPU ms", "wall ms", "peak MB", "o200k here", "js-tiktoken", "difference"],
+  kinds.map((kind) => [
+    kind.kind,
+    `${kind.tokens}${kind.is_exact ? "" : " (bound)"}`,
+    kind.cpu_ms,
+    kind.wall_ms,
+    kind.peak_mb,
+    kind.counted,
+    kind.exact,
+    percent(kind.counted, kind.exact),
+  ]),
+)}
+
+The last three columns compare 100 kB (2 kB where js-tiktoken is quadratic) with the exact count.
+
+## First answer of the estimate function
+
+From an isolate that has loaded nothing: modules, then a request with an API key against Postgres on
+the same machine, connection included. Best / median.
+
+${table(
+  ["request", "modules ms", "answer ms", "sum ms", "CPU ms", "warm answer ms", "peak MB"],
+  starts.map(({ start, best, median: usual }) => [
+    start,
+    `${best.import_ms} / ${usual.import_ms}`,
+    `${best.answer_ms} / ${usual.answer_ms}`,
+    `${best.import_ms + best.answer_ms} / ${usual.import_ms + usual.answer_ms}`,
+    `${best.cpu_ms} / ${usual.cpu_ms}`,
+    `${best.warm_ms} / ${usual.warm_ms}`,
+    usual.peak_mb,
+  ]),
+)}
+`;
+
+mkdirSync(RESULTS, { recursive: true });
+writeFileSync(`${RESULTS}/tokens.md`, markdown);
+writeFileSync(
+  `${RESULTS}/tokens.json`,
+  `${JSON.stringify({ conditions, kinds, starts }, null, 2)}\n`,
+);
