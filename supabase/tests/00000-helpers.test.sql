@@ -156,3 +156,71 @@ select is(
 
 select * from finish();
 rollback;
+
+-- A model of provider `lab` and use of it: 1 USD per million tokens in, 10 out, so that a call of
+-- 1000 in and 100 out costs 0.002. `extra` is merged over the JSON that a caller would send.
+
+create or replace function tests.create_model(
+  model text, rates jsonb default '{"input": 1, "output": 10}')
+returns bigint language sql volatile set search_path = '' as $$
+  select public.set_price('lab', create_model.model, create_model.rates,
+    valid_from => now() - interval '60 days')
+$$;
+
+create or replace function tests.event_of(organization text, extra jsonb default '{}')
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object('organization_id', tests.id_of(event_of.organization), 'provider', 'lab',
+    'model', 'echo', 'input_tokens', 1000, 'output_tokens', 100) || event_of.extra
+$$;
+
+create or replace function tests.track(organization text, extra jsonb default '{}')
+returns jsonb language sql volatile set search_path = '' as $$
+  select public.track_usage(tests.event_of(track.organization, track.extra))
+$$;
+
+create or replace function tests.request_of(
+  organization text, extra jsonb default '{"estimated_cost": 1}')
+returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object('organization_id', tests.id_of(request_of.organization),
+    'provider', 'lab', 'model', 'echo') || request_of.extra
+$$;
+
+create or replace function tests.reserve(organization text, extra jsonb default '{"estimated_cost": 1}')
+returns jsonb language sql volatile set search_path = '' as $$
+  select public.reserve_usage(tests.request_of(reserve.organization, reserve.extra))
+$$;
+
+create or replace function tests.hold(organization text, extra jsonb default '{"estimated_cost": 1}')
+returns uuid language sql volatile set search_path = '' as $$
+  select (tests.reserve(hold.organization, hold.extra) ->> 'hold_id')::uuid
+$$;
+
+-- As if the hold had been taken long ago: nothing has swept it yet.
+create or replace function tests.outlive(hold_id uuid) returns void
+language sql volatile set search_path = '' as $$
+  update public.usage_holds set expires_at = now() where id = outlive.hold_id
+$$;
+
+-- `2 used, 1 held, 7 left` of the quotas of an organization, by metric and period.
+create or replace function tests.standing(organization text, metric text default null)
+returns text language sql stable set search_path = '' as $$
+  select string_agg(
+    format('%s used, %s held, %s left', s.current_usage, s.reserved, s.remaining), '; '
+    order by s.metric, s.quota_type, s.quota_limit)
+  from public.quota_status(tests.id_of(standing.organization)) as s
+  where s.metric = standing.metric or standing.metric is null
+$$;
+
+-- `PT400 input_tokens`: the code and the detail of what recording an event raises.
+create or replace function tests.complaint_about(event jsonb) returns text
+language sql volatile set search_path = '' as $$
+  select (e.error ->> 'code') || ' ' || (e.error ->> 'detail')
+  from tests.error_of(format('select public.track_usage(%L)', complaint_about.event)) as e (error)
+$$;
+
+-- The codes that statements raise, `ok` for none, in their order.
+create or replace function tests.codes_of(variadic statements text[]) returns text[]
+language sql volatile set search_path = '' as $$
+  select array_agg(coalesce(tests.error_of(s.statement) ->> 'code', 'ok') order by s.position)
+  from unnest(codes_of.statements) with ordinality as s (statement, position)
+$$;

@@ -1,0 +1,15 @@
+begin;
+select plan(3);
+
+select tests.create_organization('acme');
+select tests.create_model('echo');
+select public.set_quota(tests.id_of('acme'), 'monthly', 10);
+select tests.hold('acme') as hold \gset
+select public.settle_usage(:'hold', '{"input_tokens": 1000000, "output_tokens": 0}');
+
+select is(public.release_hold(:'hold') ->> 'state', 'settled', 'it stays settled');
+select is(tests.standing('acme'), '1 used, 0 held, 9 left', 'the use stays');
+select is_empty('select from public.verify_ledger()', 'the ledger is whole');
+
+select * from finish();
+rollback;

@@ -1,0 +1,16 @@
+begin;
+select plan(1);
+
+select is_empty(
+  $$
+    select c.oid::regclass, r.role
+    from pg_class as c
+    cross join unnest(array['anon', 'authenticated', 'service_role']) as r (role)
+    where c.relnamespace = 'tally'::regnamespace
+      and c.relkind in ('r', 'p', 'v')
+      and has_table_privilege(r.role, c.oid, 'select, insert, update, delete')
+  $$,
+  'the private schema is reached through its functions only');
+
+select * from finish();
+rollback;
