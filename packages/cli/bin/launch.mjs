@@ -10,8 +10,12 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = new URL("../src/main.ts", import.meta.url);
 
-/** @param {string[]} args what follows the name of the program */
-export async function launch(args) {
+/**
+ * @param {string[]} args what follows the name of the program
+ * @param {number} [startedAt] when the person's command began, in milliseconds of `Date.now()`
+ */
+export async function launch(args, startedAt = Date.now()) {
+  process.env.TALLYBASE_STARTED_AT = String(startedAt);
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major >= 24 || (major === 22 && minor >= 18)) {
     const { main } = await import(MAIN.href);

@@ -37,16 +37,15 @@ interface DevOptions {
 
 /** `tallybase dev` */
 export async function run(args: string[]): Promise<number> {
-  const startedAt = performance.now();
   const options = readOptions(args);
   if (!options) return 0;
   const { project, databaseUrl, withDemo } = options;
   process.title = PROCESS_TITLE;
-  const report = reportTo(process.stdout, startedAt);
+  const report = reportTo(process.stdout, Number(process.env.TALLYBASE_STARTED_AT ?? Date.now()));
   report.title("Tallybase");
 
+  using asked = waitUntilAsked();
   await using resources = new AsyncDisposableStack();
-  const asked = waitUntilAsked();
   await claim(options, report.note);
   resources.defer(() => releaseRun(project.stateDir));
   logConsole(project.stateDir);

@@ -6,11 +6,10 @@ import { dirname, join } from "node:path";
 import type { Sql } from "postgres";
 import { CliError } from "../cli-error.ts";
 import type { Project } from "../project/find-project.ts";
+import type { Database } from "./open-database.ts";
 
 const CLI_SETTINGS = {
   NO_COLOR: "1",
-  // Our own server speaks no TLS on the loopback interface; the CLI would warn about it.
-  PGSSLMODE: "prefer",
   SUPABASE_NO_UPDATE_NOTIFIER: "1",
   SUPABASE_TELEMETRY_DISABLED: "1",
 };
@@ -50,15 +49,16 @@ export async function isUpToDate(sql: Sql, versions: string[], withSeed: boolean
  */
 export async function pushMigrations(
   project: Project,
-  dbUrl: string,
+  database: Database,
   { withSeed, signal }: { withSeed: boolean; signal: AbortSignal },
 ): Promise<void> {
   const cli = createRequire(import.meta.url).resolve("supabase/package.json");
   const bin: string | Record<string, string> = JSON.parse(readFileSync(cli, "utf8")).bin;
   const entry = join(dirname(cli), typeof bin === "string" ? bin : (bin.supabase as string));
-  const args = ["db", "push", "--yes", `--remote=${dbUrl}`, "--workdir", project.root];
+  const args = ["db", "push", "--yes", `--remote=${database.url}`, "--workdir", project.root];
   const child = spawn(process.execPath, [entry, ...args, ...(withSeed ? ["--include-seed"] : [])], {
-    env: { ...process.env, ...CLI_SETTINGS },
+    // Our own server speaks no TLS: it listens on the loopback interface only.
+    env: { ...process.env, ...CLI_SETTINGS, ...(database.isOwn && { PGSSLMODE: "disable" }) },
     signal,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -72,7 +72,7 @@ export async function pushMigrations(
   if (code !== 0) {
     throw new CliError(
       `The migrations were not applied. The Supabase CLI said:\n${output.trim()}`,
-      "Mend the file it names and start again; `--reset` starts with an empty database.",
+      "Mend what it names and start again, or start over with an empty database: npm start -- --reset",
     );
   }
 }

@@ -8,9 +8,9 @@ export interface Progress extends StackReport {
   ready(summary: string): void;
 }
 
-/** Writes one line per event, with the seconds since `startedAt` (of `performance.now()`). */
+/** Writes one line per event, with the seconds since `startedAt` (of `Date.now()`). */
 export function reportTo(out: NodeJS.WriteStream, startedAt: number): Progress {
-  const seconds = () => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
+  const seconds = () => `${((Date.now() - startedAt) / 1000).toFixed(1)} s`;
   const write = (line: string) => void out.write(`${line}\n`);
   return {
     title: (text) => write(`\n  ${styleText("bold", text)}\n`),

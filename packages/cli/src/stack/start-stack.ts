@@ -154,7 +154,7 @@ async function migrate(
   if (database.isOwn || !auth?.is_there) await prepareAuth(database.url, keys, config);
   const { versions, hash } = listMigrations(project.supabaseDir);
   if (!(await isUpToDate(sql, versions, withDemo))) {
-    await pushMigrations(project, database.url, { withSeed: withDemo, signal });
+    await pushMigrations(project, database, { withSeed: withDemo, signal });
     keys.migrationsHash = hash;
     saveKeys(project.stateDir, keys);
     report.done(`${versions.length} migrations${withDemo ? " and the demo data" : ""}`);
