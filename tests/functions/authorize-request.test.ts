@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import {
   type AuthorizeDeps,
   authorizeRequest,
@@ -10,12 +13,12 @@ const NOW = Date.parse("2026-11-23T12:00:00Z");
 const claims = { sub: USER_ID, role: "authenticated", exp: NOW / 1000 + 3600 };
 const API_KEY = `tally_${"k".repeat(43)}`;
 
-function setUp(options: { auth?: () => Response; key?: object | [] } = {}) {
+function setUp(options: { auth?: () => Response; key?: object | []; url?: string } = {}) {
   const asked: Request[] = [];
   let now = NOW;
   const deps: AuthorizeDeps = {
     env: {
-      supabaseUrl: "http://supabase.invalid",
+      supabaseUrl: options.url ?? "http://supabase.invalid",
       secretKeys: { default: "sb_secret_unit" },
       publishableKey: "sb_publishable_unit",
     },
@@ -164,4 +167,59 @@ test("tokens without a user, an end or the role of one are refused without askin
     await expect(authorize(bearer(token))).rejects.toMatchObject({ code: "PT401" });
   }
   expect(asked).toEqual([]);
+});
+
+/** A project whose Auth signs with a key pair and publishes the public half. */
+async function startProject() {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const jwk = { ...publicKey.export({ format: "jwk" }), kid: "key-1", alg: "ES256", use: "sig" };
+  const server = createServer((_request, response) => {
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify({ keys: [jwk] }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, privateKey };
+}
+
+function signWith(key: KeyObject, payload: object): string {
+  const [header, body] = tokenOf(payload, { alg: "ES256", typ: "JWT", kid: "key-1" }).split(".");
+  const content = Buffer.from(`${header}.${body}`);
+  const signature = sign("sha256", content, { key, dsaEncoding: "ieee-p1363" });
+  return `${header}.${body}.${signature.toString("base64url")}`;
+}
+
+/** The library looks at the real clock. */
+const current = { ...claims, exp: Math.floor(Date.now() / 1000) + 3600 };
+
+test("a token signed by a key pair is verified here, without asking Auth", async () => {
+  const { url, privateKey } = await startProject();
+  const { authorize, asked } = setUp({ url });
+
+  expect(await authorize(bearer(signWith(privateKey, current)))).toMatchObject({
+    kind: "user",
+    userId: USER_ID,
+  });
+  expect(asked).toEqual([]);
+});
+
+test("a token signed by another key pair is refused, without asking Auth", async () => {
+  const { url } = await startProject();
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { authorize, asked } = setUp({ url });
+
+  await expect(authorize(bearer(signWith(privateKey, current)))).rejects.toMatchObject({
+    code: "PT401",
+  });
+  expect(asked).toEqual([]);
+});
+
+test("Auth is asked where the public keys cannot be had, or a shared secret has a name", async () => {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { authorize, asked } = setUp({ url: "http://127.0.0.1:9" });
+
+  await authorize(bearer(signWith(privateKey, current)));
+  await authorize(bearer(tokenOf(current, { alg: "HS256", typ: "JWT", kid: "legacy" })));
+
+  expect(asked).toHaveLength(2);
 });

@@ -360,6 +360,30 @@ test("a caller who leaves before the answer stops the provider and pays for the 
   expect(line?.outcome).toBe("aborted");
 });
 
+test("a caller who leaves before anything was sent pays nothing", async () => {
+  const controller = new AbortController();
+  const gateway = setUp({
+    answers: {
+      reserve_usage: () => {
+        controller.abort();
+        return { answer: { allowed: true, hold_id: HOLD_ID, blocked_by: null } };
+      },
+    },
+  });
+
+  await quietly(async () => {
+    const { signal } = controller;
+    await gateway
+      .openai()
+      .chat.completions.create(ask("g-gone"), { signal })
+      .catch(() => {});
+    await vi.waitFor(() => expect(gateway.released()).toBe(1));
+  });
+
+  expect(gateway.settled()).toEqual([]);
+  expect(provider.requests("g-gone")).toEqual([]);
+});
+
 test("attribution comes from headers", async () => {
   const gateway = setUp();
   const headers = {

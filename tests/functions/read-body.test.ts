@@ -76,3 +76,15 @@ test("broken UTF-8 is refused", () => {
     "not valid JSON",
   );
 });
+
+test("deep nesting is refused, the same characters in a text are not", () => {
+  const nested = (depth: number) => `{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+
+  expect(parseJsonObject(bytesOf(nested(255)))).toHaveProperty("a");
+  expect(() => parseJsonObject(bytesOf(nested(256)))).toThrow("more than 256 levels");
+  expect(() => parseJsonObject(bytesOf(nested(500_000)))).toThrow("more than 256 levels");
+  const text = `\\"${"[{".repeat(500)}`;
+  expect(parseJsonObject(bytesOf(JSON.stringify({ text })))).toEqual({ text });
+  const wide = JSON.stringify({ list: Array(1000).fill({ a: [] }) });
+  expect(parseJsonObject(bytesOf(wide)).list).toHaveLength(1000);
+});

@@ -16,7 +16,7 @@ export interface IdentifyUserDeps {
 const REMEMBER_MS = 60_000;
 const AUTH_TIMEOUT_MS = 5_000;
 
-/** Users that Auth vouched for a moment ago: bounded, and never past the token's own end. */
+/** Users that Auth vouched for a moment ago; the end of a token is looked at before. Bounded. */
 export class KnownUsers {
   readonly #users = new Map<string, { claims: UserClaims; until: number }>();
   readonly #limit: number;
@@ -45,8 +45,8 @@ export class KnownUsers {
 }
 
 /**
- * Verifies a user's access token: with the project's public keys when it names one (`kid`), otherwise
- * by asking Auth, whose answer is remembered for a minute.
+ * Verifies a user's access token: with the project's public keys when one signed it, otherwise by
+ * asking Auth, whose answer is remembered for a minute.
  *
  * @throws {TallyError} PT401 when it is expired or not valid, PT503 when Auth cannot be asked.
  */
@@ -59,27 +59,29 @@ export async function identifyUser(token: string, deps: IdentifyUserDeps): Promi
       hint: "Refresh the session and send the new token.",
     });
   }
-  if (typeof header.kid === "string") {
-    await verifyWithPublicKeys(token, deps);
-    return claims;
-  }
+  if (isSignedByKeyPair(header) && await verifyWithPublicKeys(token, deps)) return claims;
   const hash = await sha256(token);
   const known = deps.knownUsers.get(hash, deps.now());
   if (known !== undefined) return known;
   await askAuth(token, claims.sub, deps);
-  deps.knownUsers.add(hash, claims, Math.min(deps.now() + REMEMBER_MS, expiresAt));
+  deps.knownUsers.add(hash, claims, deps.now() + REMEMBER_MS);
   return claims;
 }
 
-async function verifyWithPublicKeys(token: string, deps: IdentifyUserDeps): Promise<void> {
+/** A shared secret is nowhere to be read, even where its tokens name it. */
+function isSignedByKeyPair({ alg, kid }: JsonObject): boolean {
+  return typeof kid === "string" && typeof alg === "string" && !alg.startsWith("HS");
+}
+
+/** False when the public keys cannot be had; then Auth is asked. */
+async function verifyWithPublicKeys(token: string, deps: IdentifyUserDeps): Promise<boolean> {
   const { verifyCredentials } = await import("@supabase/server/core");
   const { error } = await verifyCredentials({ token, apikey: null }, {
     auth: "user",
     env: { url: deps.env.supabaseUrl },
   });
-  if (error === null) return;
-  if (error.status >= 500) throw authUnavailable(error);
-  throw invalidToken(error);
+  if (error !== null && error.status < 500) throw invalidToken(error);
+  return error === null;
 }
 
 async function askAuth(token: string, userId: string, deps: IdentifyUserDeps): Promise<void> {

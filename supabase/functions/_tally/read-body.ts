@@ -55,6 +55,7 @@ export async function readBody(
  * @throws {TallyError} PT400; the message never repeats the body.
  */
 export function parseJsonObject(body: Uint8Array): JsonObject {
+  refuseDeepNesting(body);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
@@ -74,6 +75,36 @@ export function parseJsonObject(body: Uint8Array): JsonObject {
 export function isJsonObject(value: unknown): value is JsonObject {
   return value !== null && typeof value === "object" && !Array.isArray(value);
 }
+
+/** Nobody's data is nested so deeply; what walks through it must not run out of stack. */
+const DEEPEST = 256;
+
+function refuseDeepNesting(body: Uint8Array): void {
+  let depth = 0;
+  let isString = false;
+  for (let at = 0; at < body.length; at++) {
+    const byte = body[at];
+    if (isString) {
+      if (byte === BACKSLASH) at++;
+      else if (byte === QUOTE) isString = false;
+    } else if (byte === QUOTE) {
+      isString = true;
+    } else if (byte === BRACKET || byte === BRACE) {
+      if (++depth <= DEEPEST) continue;
+      throw new TallyError("PT400", `The request is nested more than ${DEEPEST} levels deep.`, {
+        hint: "Send nested data as text instead.",
+      });
+    } else if (byte === BRACKET + 2 || byte === BRACE + 2) {
+      depth--;
+    }
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** `[`; its partner `]` is two further, as with `{` and `}`. */
+const BRACKET = 0x5b;
+const BRACE = 0x7b;
 
 function tooLarge(limit: number): TallyError {
   return new TallyError("PT413", `The request body is larger than ${limit} bytes.`, {

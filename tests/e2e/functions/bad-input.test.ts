@@ -78,6 +78,12 @@ for (const [name, { path, good, error }] of Object.entries(FUNCTIONS)) {
         expectError(callFunction(path, organization.apiKey, body), "PT400"));
     }
 
+    test("a body nested without end", () => {
+      const nested = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+      const body = JSON.stringify(good).replace("{", `{"request_metadata":${nested},`);
+      return expectError(callFunction(path, organization.apiKey, body), "PT400");
+    });
+
     test("a body beyond the limit, announced", () => {
       const body = JSON.stringify({ ...good, padding: "x".repeat(LIMIT) });
       return expectError(callFunction(path, organization.apiKey, body), "PT413");

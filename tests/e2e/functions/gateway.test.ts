@@ -94,6 +94,17 @@ test("a stream is priced as exactly, without the usage that nobody asked for", a
   expect(response.headers.get("x-tally-usage-id")).toBe(event?.id);
 });
 
+test("a compressed answer arrives as if it were none, and is priced", async () => {
+  const mark = marker();
+  const completion = await openai.chat.completions.create(ask(`${mark} [[fake gzip words=50]]`));
+
+  const [line] = await billOf(mark);
+  expect(completion.choices[0]?.message.content?.split(" ")).toHaveLength(50);
+  expect(await eventsOf(organization.id)).toMatchObject([
+    { is_estimated: false, classes: billedClasses(line) },
+  ]);
+});
+
 test("a stream arrives while it is made", async () => {
   const stream = await openai.chat.completions.create(
     { ...ask("[[fake words=9 hang_after=3]]"), stream: true },

@@ -66,8 +66,9 @@ async function answerNothing(
   running: RunningCall,
   context: RequestContext,
 ): Promise<Response> {
-  if (kind === "unreachable") {
+  if (kind === "unsent" || kind === "unreachable") {
     await running.ledger.release(running.holdId);
+    if (kind === "unsent") return new Response(null, { status: 499 });
     throw new TallyError("PT502", "The provider cannot be reached.", {
       hint: "Try again in a moment; nothing was charged.",
     });

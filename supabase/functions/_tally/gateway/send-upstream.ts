@@ -13,7 +13,7 @@ export type UpstreamResult =
     /** Ends the exchange, also in the middle of the body. */
     abort: () => void;
   }
-  | { kind: "aborted" | "timeout" | "unreachable"; cause: unknown };
+  | { kind: "unsent" | "unreachable" | "aborted" | "timeout"; cause: unknown };
 
 /**
  * Sends a request to a provider. It ends early when the client leaves, and when the provider has
@@ -24,6 +24,7 @@ export async function sendUpstream(
   options: { fetch: typeof fetch; clientGone: AbortSignal; timeoutMs: number },
 ): Promise<UpstreamResult> {
   const { clientGone, timeoutMs } = options;
+  if (clientGone.aborted) return { kind: "unsent", cause: clientGone.reason };
   const controller = new AbortController();
   let isLate = false;
   const timer = setTimeout(() => {
@@ -31,7 +32,6 @@ export async function sendUpstream(
     controller.abort();
   }, timeoutMs);
   const abort = () => controller.abort();
-  if (clientGone.aborted) abort();
   clientGone.addEventListener("abort", abort);
   try {
     const response = await options.fetch(request.url, {
