@@ -41,16 +41,26 @@ export async function main(args: string[]): Promise<void> {
 }
 
 function usage(): string {
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
-  return ["Usage: tallybase <command> [options]", "", ...lines, "", "tallybase <command> --help tells more."].join("\n");
+  const lines = Object.entries(COMMANDS).map(
+    ([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`,
+  );
+  return [
+    "Usage: tallybase <command> [options]",
+    "",
+    ...lines,
+    "",
+    "tallybase <command> --help tells more.",
+  ].join("\n");
 }
 
 /** @returns the exit code: 2 for a wrong command line, 1 for everything else */
 function printError(error: unknown): number {
   const isUsage = (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") ?? false;
   process.stderr.write(`${styleText("red", "✗")} ${messageOf(error)}\n`);
-  if (error instanceof CliError && error.hint) process.stderr.write(`  ${error.hint.replaceAll("\n", "\n  ")}\n`);
-  if (!(error instanceof CliError) && !isUsage) process.stderr.write(`${(error as Error).stack ?? ""}\n`);
+  if (error instanceof CliError && error.hint)
+    process.stderr.write(`  ${error.hint.replaceAll("\n", "\n  ")}\n`);
+  if (!(error instanceof CliError) && !isUsage)
+    process.stderr.write(`${(error as Error).stack ?? ""}\n`);
   return isUsage ? 2 : 1;
 }
 

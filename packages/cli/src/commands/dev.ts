@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CliError } from "../cli-error.ts";
 import { findProject, type Project } from "../project/find-project.ts";
@@ -20,6 +21,8 @@ Runs the local stack until Ctrl-C: Postgres, REST and Auth, the edge functions, 
                           Default: [api] port of supabase/config.toml. 0: free ports
   --db-port <number>      Port of the database
   --provider-port <number>  Port of the fake provider
+  --env-file <file>       Settings of the edge functions, for example provider keys.
+                          Default: supabase/functions/.env
   --no-demo               No demo organization
   --project <dir>         Default: the project of this directory
   --state-dir <dir>       Data, keys and logs. Default: .tallybase in the project
@@ -33,13 +36,14 @@ interface DevOptions {
   databaseUrl: string | undefined;
   reset: boolean;
   withDemo: boolean;
+  envFile: string;
 }
 
 /** `tallybase dev` */
 export async function run(args: string[]): Promise<number> {
   const options = readOptions(args);
   if (!options) return 0;
-  const { project, databaseUrl, withDemo } = options;
+  const { project, databaseUrl, withDemo, envFile } = options;
   process.title = PROCESS_TITLE;
   const report = reportTo(process.stdout, Number(process.env.TALLYBASE_STARTED_AT ?? Date.now()));
   report.title("Tallybase");
@@ -56,7 +60,10 @@ export async function run(args: string[]): Promise<number> {
   let stack: Stack;
   try {
     const { signal } = asked;
-    stack = await startStack({ project, ports, databaseUrl, withDemo, signal, report }, resources);
+    stack = await startStack(
+      { project, ports, databaseUrl, withDemo, envFile, signal, report },
+      resources,
+    );
   } catch (error) {
     // Once somebody asked to stop, what fails is our own doing.
     if (asked.signal.aborted) return 0;
@@ -110,6 +117,7 @@ function readOptions(args: string[]): DevOptions | null {
       port: { type: "string" },
       "db-port": { type: "string" },
       "provider-port": { type: "string" },
+      "env-file": { type: "string" },
       "no-demo": { type: "boolean", default: false },
       project: { type: "string", default: "." },
       "state-dir": { type: "string" },
@@ -131,6 +139,7 @@ function readOptions(args: string[]): DevOptions | null {
   return {
     project,
     databaseUrl,
+    envFile: values["env-file"] ?? join(project.supabaseDir, "functions/.env"),
     reset: values.reset,
     withDemo: !values["no-demo"] && (!databaseUrl || isLocal(databaseUrl)),
     ports: {
@@ -145,11 +154,16 @@ function readPort(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_000) {
-    throw new CliError(`${flag} ${text} is not a port.`, "A port is a number from 1 to 65000; 0 takes a free one.");
+    throw new CliError(
+      `${flag} ${text} is not a port.`,
+      "A port is a number from 1 to 65000; 0 takes a free one.",
+    );
   }
   return port;
 }
 
 function isLocal(url: string): boolean {
-  return URL.canParse(url) && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
+  return (
+    URL.canParse(url) && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname)
+  );
 }

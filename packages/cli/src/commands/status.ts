@@ -28,11 +28,13 @@ export async function run(args: string[]): Promise<number> {
     return 0;
   }
   const format = FORMATS.find((name) => name === values.output);
-  if (!format) throw new CliError(`There is no output format ${values.output}.`, `Use ${FORMATS.join(", ")}.`);
+  if (!format)
+    throw new CliError(`There is no output format ${values.output}.`, `Use ${FORMATS.join(", ")}.`);
   const { stateDir } = findProject(values.project, values["state-dir"]);
   const running = readRun(stateDir);
   if (!running) throw new CliError("The local stack is not running.", "Start it: npm start");
-  if (!running.info) throw new CliError(`The local stack is still starting (process ${running.pid}).`);
+  if (!running.info)
+    throw new CliError(`The local stack is still starting (process ${running.pid}).`);
   console.log(describeStack(running.info, format));
   return 0;
 }

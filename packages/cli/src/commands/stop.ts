@@ -29,13 +29,21 @@ export async function run(args: string[]): Promise<number> {
   const { stateDir } = findProject(values.project, values["state-dir"]);
   const running = readRun(stateDir);
   if (running) {
-    const isGone = await endProcess(running.pid, [["SIGTERM", 30_000], ["SIGKILL", 5_000]]);
+    const isGone = await endProcess(running.pid, [
+      ["SIGTERM", 30_000],
+      ["SIGKILL", 5_000],
+    ]);
     if (!isGone) {
-      throw new CliError(`Process ${running.pid} does not stop.`, `End it yourself: kill -9 ${running.pid}`);
+      throw new CliError(
+        `Process ${running.pid} does not stop.`,
+        `End it yourself: kill -9 ${running.pid}`,
+      );
     }
   }
   const orphan = await endEmbeddedOrphan(stateDir);
   const hadNothing = !running && orphan === null;
-  console.log(hadNothing ? "The local stack is not running." : "The local stack is stopped. Its data stays.");
+  console.log(
+    hadNothing ? "The local stack is not running." : "The local stack is stopped. Its data stays.",
+  );
   return 0;
 }

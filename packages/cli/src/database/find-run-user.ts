@@ -35,5 +35,7 @@ export function findRunUser(): RunUser | null {
 export function canReach(path: string, user: RunUser | null): boolean {
   if (!user) return true;
   const { uid, gid } = user;
-  return spawnSync("/bin/sh", ["-c", 'test -r "$1"', "sh", path], { uid, gid, cwd: "/" }).status === 0;
+  return (
+    spawnSync("/bin/sh", ["-c", 'test -r "$1"', "sh", path], { uid, gid, cwd: "/" }).status === 0
+  );
 }

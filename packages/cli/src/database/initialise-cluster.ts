@@ -50,7 +50,12 @@ export async function initialiseCluster(
       "--no-instructions",
     ]);
     const exitOnError = "exit_on_error=true";
-    await run(binaries.postgres, user, ["--single", "-D", partial, "-c", exitOnError, "postgres"], HOSTED_ROLES);
+    await run(
+      binaries.postgres,
+      user,
+      ["--single", "-D", partial, "-c", exitOnError, "postgres"],
+      HOSTED_ROLES,
+    );
     await rename(partial, dataDir);
   } finally {
     await rm(passwordFile, { force: true });

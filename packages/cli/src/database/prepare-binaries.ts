@@ -1,6 +1,16 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
-import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, rename, rm, symlink } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rename,
+  rm,
+  symlink,
+} from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -109,7 +119,10 @@ async function restoreLinks(native: string): Promise<void> {
 
 /** The archive comes with PGlite, which builds the same extension for WebAssembly: it is plain SQL. */
 async function addPgTap(native: string): Promise<void> {
-  const archive = join(dirname(fileURLToPath(import.meta.resolve("@electric-sql/pglite"))), "pgtap.tar.gz");
+  const archive = join(
+    dirname(fileURLToPath(import.meta.resolve("@electric-sql/pglite"))),
+    "pgtap.tar.gz",
+  );
   const target = join(native, EXTENSIONS);
   const unpacked = await mkdtemp(`${target}-pgtap-`);
   try {

@@ -51,13 +51,21 @@ export async function startPostgres(options: StartPostgresOptions): Promise<Runn
   const dataDir = await placeData(resolve(options.dataDir), user);
   const binaries = await prepareBinaries(user, dirname(resolve(options.dataDir)));
   const running = readPostmaster(dataDir);
-  if (running) throw new CliError(`A Postgres (process ${running.pid}) already runs on ${dataDir}.`);
+  if (running)
+    throw new CliError(`A Postgres (process ${running.pid}) already runs on ${dataDir}.`);
   if (!existsSync(dataDir)) await initialiseCluster(binaries, dataDir, user);
 
   const port = options.port ?? (await findFreePort());
   const logFile = resolve(options.logFile ?? `${options.dataDir}.log`);
   const child = spawnGuarded(
-    [binaries.postgres, "-D", dataDir, "-p", String(port), ...settings(options.isEphemeral ?? false)],
+    [
+      binaries.postgres,
+      "-D",
+      dataDir,
+      "-p",
+      String(port),
+      ...settings(options.isEphemeral ?? false),
+    ],
     { user, cwd: dataDir, logFile },
   );
   const exited = new Promise<void>((done) => child.once("close", () => done()));
@@ -71,8 +79,15 @@ export async function startPostgres(options: StartPostgresOptions): Promise<Runn
     exited,
     stop: async () => {
       child.stdin?.end();
-      const isGone = await Promise.race([exited.then(() => true), delay(20_000, false, { ref: false })]);
-      if (!isGone) await endProcess(pid, [["SIGQUIT", 5_000], ["SIGKILL", 5_000]]);
+      const isGone = await Promise.race([
+        exited.then(() => true),
+        delay(20_000, false, { ref: false }),
+      ]);
+      if (!isGone)
+        await endProcess(pid, [
+          ["SIGQUIT", 5_000],
+          ["SIGKILL", 5_000],
+        ]);
       await exited;
       if (options.isEphemeral) await rm(dataDir, { recursive: true, force: true });
     },
@@ -97,7 +112,10 @@ export async function placeData(dataDir: string, user = findRunUser()): Promise<
 export async function endOrphan(dataDir: string): Promise<number | null> {
   const orphan = readPostmaster(await placeData(resolve(dataDir)));
   if (!orphan) return null;
-  const isGone = await endProcess(orphan.pid, [["SIGINT", 15_000], ["SIGQUIT", 5_000]]);
+  const isGone = await endProcess(orphan.pid, [
+    ["SIGINT", 15_000],
+    ["SIGQUIT", 5_000],
+  ]);
   if (!isGone) {
     throw new CliError(
       `Postgres (process ${orphan.pid}) of an earlier run does not stop.`,
@@ -153,7 +171,11 @@ function spawnGuarded(
   return child;
 }
 
-async function waitUntilReady(dataDir: string, child: ChildProcess, logFile: string): Promise<number> {
+async function waitUntilReady(
+  dataDir: string,
+  child: ChildProcess,
+  logFile: string,
+): Promise<number> {
   let failure: Error | undefined;
   child.once("error", (error) => {
     failure = error;
@@ -171,5 +193,10 @@ async function waitUntilReady(dataDir: string, child: ChildProcess, logFile: str
 }
 
 function tail(file: string): string {
-  return readFileSync(file, "utf8").trimEnd().split("\n").slice(-8).map((line) => `  ${line}`).join("\n");
+  return readFileSync(file, "utf8")
+    .trimEnd()
+    .split("\n")
+    .slice(-8)
+    .map((line) => `  ${line}`)
+    .join("\n");
 }

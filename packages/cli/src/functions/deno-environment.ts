@@ -8,11 +8,8 @@ import { CliError } from "../cli-error.ts";
 const PASSED_ON =
   /^(PATH|HOME|TMPDIR|LANG|LC_\w+|XDG_CACHE_HOME|DENO_\w+|NPM_CONFIG_\w+|https?_proxy|no_proxy|all_proxy|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS)$/i;
 
-/** The variables of an edge function: a hosted project's, and the person's own from `supabase/functions/.env`. */
-export function functionEnvironment(
-  supabaseDir: string,
-  own: Record<string, string>,
-): Record<string, string> {
+/** The variables of an edge function: its settings, and what Deno needs. */
+export function functionEnvironment(settings: Record<string, string>): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
     if (value !== undefined && PASSED_ON.test(name)) environment[name] = value;
@@ -23,12 +20,11 @@ export function functionEnvironment(
     DENO_NO_PACKAGE_JSON: "1",
     DENO_NO_UPDATE_CHECK: "1",
     NO_COLOR: "1",
-    ...own,
-    ...readEnvFile(join(supabaseDir, "functions/.env")),
+    ...settings,
   };
 }
 
-/** The person's own settings, for example provider keys. */
+/** The person's own settings, for example provider keys; empty when there is no file. */
 export function readEnvFile(file: string): Record<string, string> {
   if (!existsSync(file)) return {};
   return parseEnv(readFileSync(file, "utf8")) as Record<string, string>;

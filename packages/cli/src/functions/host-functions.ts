@@ -29,8 +29,8 @@ export interface FunctionHost {
 export interface FunctionHostOptions {
   supabaseDir: string;
   logsDir: string;
-  /** Read at each start, so that a change of the person's settings counts. */
-  env(): Record<string, string>;
+  /** The settings of all functions. Read at each start, so that a change of them counts. */
+  settings(): Record<string, string>;
   onReload?(): void;
 }
 
@@ -48,7 +48,7 @@ export function hostFunctions(options: FunctionHostOptions): FunctionHost {
   const running = new Set<Slot>();
   let config: ProjectConfig = readConfig(supabaseDir);
   const source = (name: string) => findFunction(supabaseDir, name, config.functions(name));
-  const environment = () => functionEnvironment(supabaseDir, options.env());
+  const environment = () => functionEnvironment(options.settings());
 
   const open = (name: string): Slot => {
     const found = source(name);
@@ -75,7 +75,11 @@ export function hostFunctions(options: FunctionHostOptions): FunctionHost {
     slot.isRetired = true;
     if (slot.requests === 0) void stop(slot);
   };
-  const stop = (slot: Slot) => slot.started.then((started) => started.stop(), () => undefined);
+  const stop = (slot: Slot) =>
+    slot.started.then(
+      (started) => started.stop(),
+      () => undefined,
+    );
 
   const watcher = watchSources(supabaseDir, () => {
     try {

@@ -36,11 +36,23 @@ export async function startFunction(
   const port = await findFreePort();
   const log = openSync(options.logFile, "a", 0o600);
   const logStart = fstatSync(log).size;
-  const permissions = ["--allow-net", "--allow-env", "--allow-sys", "--allow-read", `--allow-write=${tmpdir()}`];
+  const permissions = [
+    "--allow-net",
+    "--allow-env",
+    "--allow-sys",
+    "--allow-read",
+    `--allow-write=${tmpdir()}`,
+  ];
   const child = spawn(
     findDeno(),
-    ["run", "--quiet", "--no-prompt", "--no-check", "--node-modules-dir=none", ...permissions]
-      .concat(source.denoFlags, RUNNER, pathToFileURL(source.entrypoint).href),
+    [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--no-check",
+      "--node-modules-dir=none",
+      ...permissions,
+    ].concat(source.denoFlags, RUNNER, pathToFileURL(source.entrypoint).href),
     {
       // Its own session: a Ctrl-C in the terminal must not end it before its requests are answered.
       detached: true,
@@ -64,7 +76,10 @@ export async function startFunction(
     exited,
     stop: async () => {
       child.kill("SIGTERM");
-      const isGone = await Promise.race([exited.then(() => true), delay(2_000, false, { ref: false })]);
+      const isGone = await Promise.race([
+        exited.then(() => true),
+        delay(2_000, false, { ref: false }),
+      ]);
       if (!isGone) child.kill("SIGKILL");
       await exited;
     },

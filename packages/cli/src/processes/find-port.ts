@@ -42,7 +42,10 @@ function shorten(command: string): string {
 }
 
 function listenerFromProc(port: number): number | null {
-  const inodes = new Set([...listeningInodes("/proc/net/tcp", port), ...listeningInodes("/proc/net/tcp6", port)]);
+  const inodes = new Set([
+    ...listeningInodes("/proc/net/tcp", port),
+    ...listeningInodes("/proc/net/tcp6", port),
+  ]);
   if (inodes.size === 0) return null;
   for (const entry of listDirectory("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
@@ -71,7 +74,9 @@ function listeningInodes(file: string, port: number): string[] {
 }
 
 function listenerFromLsof(port: number): number | null {
-  const found = spawnSync("lsof", ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-t"], { encoding: "utf8" });
+  const found = spawnSync("lsof", ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-t"], {
+    encoding: "utf8",
+  });
   const pid = Number.parseInt(found.stdout ?? "", 10);
   return Number.isNaN(pid) ? null : pid;
 }

@@ -25,7 +25,9 @@ export interface Migrations {
 export function listMigrations(supabaseDir: string): Migrations {
   const directory = join(supabaseDir, "migrations");
   const files = existsSync(directory)
-    ? readdirSync(directory).filter((file) => /^\d+_.+\.sql$/.test(file)).sort()
+    ? readdirSync(directory)
+        .filter((file) => /^\d+_.+\.sql$/.test(file))
+        .sort()
     : [];
   const hash = createHash("sha256");
   for (const file of files) hash.update(file).update(readFileSync(join(directory, file)));
@@ -33,7 +35,11 @@ export function listMigrations(supabaseDir: string): Migrations {
 }
 
 /** Whether the database has all of these migrations and, when asked, its seed: then nobody needs the slow CLI. */
-export async function isUpToDate(sql: Sql, versions: string[], withSeed: boolean): Promise<boolean> {
+export async function isUpToDate(
+  sql: Sql,
+  versions: string[],
+  withSeed: boolean,
+): Promise<boolean> {
   const applied = await sql`select version from supabase_migrations.schema_migrations`;
   const known = new Set(applied.map((row) => row.version));
   if (!versions.every((version) => known.has(version))) return false;

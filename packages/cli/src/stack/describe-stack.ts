@@ -34,7 +34,13 @@ function pretty(info: StackInfo): string {
   }
   const lines = rows.map(([label, value]) => `  ${styleText("dim", label.padEnd(16))} ${value}`);
   if (!info.DEMO_API_KEY) return lines.join("\n");
-  return [...lines, "", `  ${styleText("bold", "A first metered call")} (no provider key needed):`, "", firstCall(info)].join("\n");
+  return [
+    ...lines,
+    "",
+    `  ${styleText("bold", "A first metered call")} (no provider key needed):`,
+    "",
+    firstCall(info),
+  ].join("\n");
 }
 
 function firstCall(info: StackInfo): string {

@@ -1,4 +1,9 @@
-import { type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from "node:http";
+import {
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request,
+  type ServerResponse,
+} from "node:http";
 
 /** Where a request goes on the loopback interface. */
 export interface ForwardTarget {
@@ -60,6 +65,9 @@ export function forwardRequest(
 }
 
 function passedOn(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const dropped = new Set([...HOP_BY_HOP, ...(headers.connection ?? "").toLowerCase().split(/\s*,\s*/)]);
+  const dropped = new Set([
+    ...HOP_BY_HOP,
+    ...(headers.connection ?? "").toLowerCase().split(/\s*,\s*/),
+  ]);
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !dropped.has(name)));
 }

@@ -7,6 +7,9 @@ import { join } from "node:path";
  * there, and the terminal belongs to the summary.
  */
 export function logConsole(stateDir: string): void {
-  const stream = createWriteStream(join(stateDir, "logs", "stack.log"), { flags: "a", mode: 0o600 });
+  const stream = createWriteStream(join(stateDir, "logs", "stack.log"), {
+    flags: "a",
+    mode: 0o600,
+  });
   globalThis.console = new Console({ stdout: stream, stderr: stream });
 }

@@ -16,7 +16,8 @@ export const DEMO = {
  * @returns the API key, or null when the database has no Tallybase in it
  */
 export async function prepareDemo(sql: Sql, lite: Lite, keys: StackKeys): Promise<string | null> {
-  const [schema] = await sql`select to_regprocedure('public.create_api_key(uuid,text,text[],timestamptz)') as found`;
+  const [schema] =
+    await sql`select to_regprocedure('public.create_api_key(uuid,text,text[],timestamptz)') as found`;
   if (!schema?.found) return null;
   await sql`
     insert into public.organizations (id, name) values (${DEMO.organizationId}, 'Demo')
@@ -35,7 +36,9 @@ async function findUser(sql: Sql): Promise<string | null> {
 }
 
 async function signUp(lite: Lite): Promise<string> {
-  const { data, error } = await lite.client().auth.signUp({ email: DEMO.email, password: DEMO.password });
+  const { data, error } = await lite
+    .client()
+    .auth.signUp({ email: DEMO.email, password: DEMO.password });
   if (error || !data.user) {
     throw new CliError(
       `The demo user could not be created: ${error?.message ?? "Auth named no user"}`,
@@ -53,6 +56,7 @@ async function keepKey(sql: Sql, key: string | undefined): Promise<string | null
 }
 
 async function makeKey(sql: Sql): Promise<string> {
-  const [row] = await sql`select public.create_api_key(${DEMO.organizationId}, 'Local stack') ->> 'key' as key`;
+  const [row] =
+    await sql`select public.create_api_key(${DEMO.organizationId}, 'Local stack') ->> 'key' as key`;
   return row?.key;
 }

@@ -1,6 +1,3 @@
-import { join } from "node:path";
-import { readEnvFile } from "../functions/deno-environment.ts";
-
 /** Name of the key, name of the address, and the path of its API on the fake provider. */
 const PROVIDERS = [
   ["OPENAI_API_KEY", "TALLY_OPENAI_BASE_URL", "/openai/v1"],
@@ -10,14 +7,13 @@ const PROVIDERS = [
 ] as const;
 
 /**
- * Sends the gateway to the fake provider for each provider whose key is not in
- * `supabase/functions/.env`: no call leaves this machine unless somebody asked for it.
+ * Sends the gateway to the fake provider for each provider whose key is not among the person's
+ * `own` settings: no call leaves this machine unless somebody asked for it.
  */
 export function providerSettings(
-  supabaseDir: string,
+  own: Record<string, string>,
   fakeProviderUrl: string,
 ): Record<string, string> {
-  const own = readEnvFile(join(supabaseDir, "functions/.env"));
   const settings: Record<string, string> = {};
   for (const [key, address, path] of PROVIDERS) {
     if (own[key]) continue;

@@ -22,7 +22,9 @@ export function reportTo(out: NodeJS.WriteStream, startedAt: number): Progress {
     },
     ready: (summary) => {
       write(`\n${summary}\n`);
-      write(`  ${styleText("bold", `Ready in ${seconds()}.`)} ${styleText("dim", "Ctrl-C stops it, the data stays.")}\n`);
+      write(
+        `  ${styleText("bold", `Ready in ${seconds()}.`)} ${styleText("dim", "Ctrl-C stops it, the data stays.")}\n`,
+      );
     },
   };
 }

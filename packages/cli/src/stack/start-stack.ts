@@ -3,6 +3,7 @@ import { startFakeProvider } from "@tallybase/fake-provider";
 import postgres, { type Sql } from "postgres";
 import type { CliError } from "../cli-error.ts";
 import { bootstrapRoles } from "../database/bootstrap-roles.ts";
+import { readEnvFile } from "../functions/deno-environment.ts";
 import { type FunctionHost, hostFunctions } from "../functions/host-functions.ts";
 import type { Project } from "../project/find-project.ts";
 import { type ProjectConfig, readConfig } from "../project/read-config.ts";
@@ -25,6 +26,8 @@ export interface StackOptions {
   databaseUrl: string | undefined;
   /** Apply `supabase/seed.sql` once, and have a demo organization. */
   withDemo: boolean;
+  /** The person's own settings of the edge functions. */
+  envFile: string;
   /** Ends the programs that a start waits for. */
   signal: AbortSignal;
   report: StackReport;
@@ -67,10 +70,10 @@ export async function startStack(
   const functions = hostFunctions({
     supabaseDir: project.supabaseDir,
     logsDir,
-    env: () => ({
-      ...projectSettings(info),
-      ...providerSettings(project.supabaseDir, provider.url),
-    }),
+    settings: () => {
+      const own = readEnvFile(options.envFile);
+      return { ...providerSettings(own, provider.url), ...own, ...projectSettings(info) };
+    },
     onReload: () => report.note("Functions reloaded"),
   });
   resources.defer(() => functions.close());
@@ -109,7 +112,11 @@ export async function startStack(
   return { info, databaseExited: database.exited };
 }
 
-function describe({ ports, databaseUrl }: StackOptions, keys: StackKeys, providerUrl: string): StackInfo {
+function describe(
+  { ports, databaseUrl }: StackOptions,
+  keys: StackKeys,
+  providerUrl: string,
+): StackInfo {
   const api = `http://127.0.0.1:${ports.api}`;
   return {
     API_URL: api,
@@ -159,7 +166,9 @@ async function migrate(
     saveKeys(project.stateDir, keys);
     report.done(`${versions.length} migrations${withDemo ? " and the demo data" : ""}`);
   } else if (keys.migrationsHash !== undefined && keys.migrationsHash !== hash) {
-    report.note("Migrations were edited after they were applied here: --reset starts over with them.");
+    report.note(
+      "Migrations were edited after they were applied here: --reset starts over with them.",
+    );
   }
 }
 
