@@ -1,10 +1,13 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { safetyFactor } from "../../supabase/functions/_tally/count-factors.ts";
 import { createTextCounter } from "../../supabase/functions/_tally/count-text.ts";
 import { countTokens } from "../../supabase/functions/_tally/count-tokens.ts";
 import { IMAGE_HEADERS } from "./image-headers.ts";
 import { exactTokens } from "./oracle.ts";
+
+// The machine may be busy: no test here is about seconds.
+vi.setConfig({ testTimeout: 120_000 });
 
 const countText = createTextCounter();
 

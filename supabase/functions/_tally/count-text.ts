@@ -131,16 +131,13 @@ export function countTexts(
   return total;
 }
 
-/** The text in stretches within the window, cut where no piece can cross; longer if there is no cut. */
+/** The text in stretches within the window, cut where no piece can cross; all the rest where none is. */
 function* stretches(text: string, window: number): Generator<string> {
   let from = 0;
   while (text.length - from > window) {
     let to = from + window;
     while (to > from && !isCut(text, to)) to--;
-    if (to === from) {
-      to = from + window + 1;
-      while (to < text.length && !isCut(text, to)) to++;
-    }
+    if (to === from) break;
     yield text.slice(from, to);
     from = to;
   }
