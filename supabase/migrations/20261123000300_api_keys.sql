@@ -91,13 +91,13 @@ declare
   v_row public.api_keys;
 begin
   select * into v_row from public.api_keys as k where k.id = revoke_api_key.api_key_id;
-  if v_row.id is null and not tally.is_operator() then
-    perform tally.fail('PT403', 'You may not revoke this key.', 'api_key_id', 'Ask an admin of its organization.');
-  elsif v_row.id is null then
-    perform tally.fail('PT404', format('There is no API key %s.', revoke_api_key.api_key_id), 'api_key_id',
+  if v_row.id is null or not tally.is_operator()
+    and coalesce(tally.role_in(auth.uid(), v_row.organization_id), 'member') = 'member' then
+    -- One answer for a foreign and for an unknown key: ids cannot be probed.
+    perform tally.fail(case when tally.is_operator() then 'PT404' else 'PT403' end,
+      format('There is no API key %s that you may revoke.', revoke_api_key.api_key_id), 'api_key_id',
       'List the keys in public.api_keys.');
   end if;
-  perform tally.require_admin(v_row.organization_id);
   update public.api_keys as k set revoked_at = coalesce(k.revoked_at, now())
   where k.id = v_row.id
   returning * into v_row;

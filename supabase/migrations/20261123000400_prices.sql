@@ -170,7 +170,7 @@ begin
   end if;
   select min(r.key) into v_bad
   from jsonb_each(new.rates) as r
-  where jsonb_typeof(r.value) <> 'number' or (r.value)::text::numeric < 0;
+  where case when jsonb_typeof(r.value) = 'number' then (r.value)::numeric < 0 else true end;
   if v_bad is not null then
     perform tally.fail('PT400', format('The rate of %L must be a number of USD, zero or more.', v_bad), 'rates');
   end if;

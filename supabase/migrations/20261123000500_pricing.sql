@@ -109,7 +109,7 @@ declare
 begin
   -- The one place where use becomes money. An id with a card of its own comes before any alias.
   for v_attempt in 1..2 loop
-    select e.id, e.unit_prices, e.model into price_id, v_prices, priced_model
+    select e.id, e.unit_prices into price_id, v_prices
     from public.cost_estimates as e
     where e.provider = v_provider
       and e.model = v_model
@@ -127,6 +127,7 @@ begin
     from tally.resolve_model(price_call.provider, price_call.model) as r;
     exit when not found;
   end loop;
+  priced_model := coalesce(v_model, price_call.model);
   if price_id is null then
     return;
   end if;
@@ -142,7 +143,7 @@ begin
 end;
 $$;
 comment on function tally.price_call(uuid, text, text, text, jsonb, bigint, timestamptz) is
-  'Prices a call by the card of its moment, tier and band: the cost in USD, the card and the model on it. Cost null: the model or a class has no price.';
+  'Prices a call by the card of its moment, tier and band: the cost in USD, the card, and the model that its id names. Cost null: the model or a class has no price.';
 revoke execute on function tally.price_call(uuid, text, text, text, jsonb, bigint, timestamptz)
   from public, anon, authenticated;
 

@@ -7,7 +7,8 @@ returns bigint
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_from timestamptz := coalesce(set_price.valid_from, now());
+  -- Events count milliseconds: a price set now is the price of what happens within this one.
+  v_from timestamptz := coalesce(nullif(set_price.valid_from, now()), date_trunc('milliseconds', now()));
   v_next timestamptz;
   v_old public.cost_estimates;
   v_id bigint;
@@ -19,6 +20,13 @@ begin
   if jsonb_typeof(set_price.rates) is distinct from 'object' or set_price.rates = '{}' then
     perform tally.fail('PT400', 'rates must be an object of class and USD.', 'rates',
       'For example {"input": 2.5, "cache_read": 1.25, "output": 10}: USD per million tokens.');
+  elsif set_price.service_tier is null or set_price.context_from is null or set_price.context_from < 0 then
+    perform tally.fail('PT400', 'service_tier must be named and context_from be zero or more.', 'service_tier, context_from',
+      'The defaults are standard and 0.');
+  elsif not isfinite(v_from) then
+    perform tally.fail('PT400', 'valid_from must be a moment, not infinity.', 'valid_from');
+  elsif set_price.organization_id is not null then
+    perform tally.require_admin(set_price.organization_id);
   end if;
   -- Two changes of one key wait for each other here instead of meeting in the exclusion constraint.
   perform pg_advisory_xact_lock(hashtextextended(
@@ -207,7 +215,7 @@ begin
     group by l.outcome
   ) as o;
   -- What rules said before may be said differently by this book.
-  delete from tally.model_aliases as a where a.source = 'rule';
+  delete from tally.model_aliases as a where a.source = 'rule' and a.to_model is null;
   insert into tally.model_aliases (provider, alias, to_provider, to_model, source)
   select a ->> 'provider', a ->> 'alias', coalesce(a ->> 'to_provider', a ->> 'provider'), a ->> 'model', 'book'
   from jsonb_array_elements(load_price_book.book -> 'aliases') as a
@@ -225,6 +233,12 @@ begin
       coalesce(r.rule ->> 'to_provider', r.rule ->> 'provider'), r.rule ->> 'model'
     from jsonb_array_elements(load_price_book.book -> 'rules') with ordinality as r (rule, position);
   end if;
+  update tally.model_aliases as a
+  set to_provider = m.to_provider, to_model = m.to_model
+  from tally.model_aliases as o
+  cross join lateral tally.match_model(o.provider, o.alias) as m
+  where o.source = 'rule' and a.provider = o.provider and a.alias = o.alias
+    and (a.to_provider, a.to_model) is distinct from (m.to_provider, m.to_model);
   return v_counts;
 end;
 $$;

@@ -71,7 +71,7 @@ create policy "members read the quotas of their organizations" on public.usage_q
 
 create function tally.quota_period(quota_type text, timezone text, anchor timestamptz, at timestamptz)
 returns table (starts_at timestamptz, ends_at timestamptz)
-language plpgsql immutable security invoker set search_path = ''
+language plpgsql stable security invoker set search_path = ''
 as $$
 declare
   -- 2001 began on a Monday: without an anchor its first moment gives calendar hours, days, weeks, months, years.
@@ -80,7 +80,9 @@ declare
   v_step interval;
   v_count bigint;
 begin
-  if quota_period.quota_type = 'total' then
+  if not isfinite(quota_period.anchor) then
+    perform tally.fail('PT400', 'anchor must be a moment, not infinity.', 'anchor');
+  elsif quota_period.quota_type = 'total' then
     return query select timestamptz '-infinity', timestamptz 'infinity';
     return;
   elsif quota_period.quota_type = 'hourly' then
@@ -205,12 +207,13 @@ begin
     ), 0)
     from public.token_usage as u
     left join public.cost_estimates as c on c.id = u.price_id
+    left join tally.model_aliases as m on m.provider = u.provider and m.alias = u.model
     where u.organization_id = q.organization_id
       and u.created_at >= recorded_usage.starts_at and u.created_at < recorded_usage.ends_at
       and (q.user_id is null or q.user_id = u.user_id)
       and (q.api_key_id is null or q.api_key_id = u.api_key_id)
       and (q.provider is null or q.provider = u.provider)
-      and (q.model is null or q.model in (u.model, c.model))
+      and (q.model is null or q.model in (u.model, c.model, m.to_model))
       and (q.tool_name is null or q.tool_name = u.tool_name)
       and (q.resource_type is null or q.resource_type = u.resource_type)
   ) + (
@@ -291,6 +294,9 @@ begin
     and (new.model is null or new.model in (d.model, d.priced_model))
     and (new.tool_name is null or new.tool_name = d.tool_name)
     and (new.resource_type is null or new.resource_type = d.resource_type);
+  -- What is pending was within its holds as the quotas stood; none of them kept anything on this one.
+  update tally.usage_deltas as d set is_beyond_hold = true
+  where d.organization_id = new.organization_id and d.provider is not null and not d.is_beyond_hold;
   new.opening_usage := greatest(new.current_usage - v_recorded, 0);
   new.current_usage := v_recorded - v_pending + new.opening_usage;
   new.reserved := 0;

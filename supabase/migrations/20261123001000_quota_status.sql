@@ -195,6 +195,9 @@ begin
     perform tally.fail('PT400', 'quota_limit must be a number of zero or more.', 'quota_limit',
       'Use remove_quota() to lift a limit.');
   end if;
+  if not isfinite(set_quota.anchor) then
+    perform tally.fail('PT400', 'anchor must be a moment, not infinity.', 'anchor');
+  end if;
   v_scope := jsonb_populate_record(null::public.usage_quotas, coalesce(set_quota.scope, '{}'));
   -- Two admins who set one quota wait for each other, and for a fold, here.
   perform tally.lock_folding(set_quota.organization_id);
@@ -230,7 +233,9 @@ begin
     coalesce(set_quota.alert_thresholds, '{75,90,100}'), v_manager)
   returning q.id into v_id;
   return v_id;
-exception when check_violation or invalid_text_representation or invalid_parameter_value then
+exception
+  when check_violation or not_null_violation or invalid_text_representation or invalid_parameter_value
+    or datatype_mismatch or numeric_value_out_of_range then
   perform tally.fail('PT400', format('The quota cannot be set: %s.', sqlerrm), null,
     'metric: cost_usd, total_tokens, input_tokens, output_tokens, requests, units. quota_type: hourly, daily, weekly, monthly, yearly, total. enforcement: hard, soft. unpriced_policy: refuse, ceiling, allow. timezone: an IANA name.');
 end;
@@ -268,12 +273,12 @@ declare
   v_quota public.usage_quotas;
 begin
   select * into v_quota from public.usage_quotas as q where q.id = remove_quota.quota_id;
-  if v_quota.id is null then
+  if v_quota.id is null or not tally.is_operator()
+    and coalesce(tally.role_in(auth.uid(), v_quota.organization_id), 'member') = 'member' then
+    -- One answer for a foreign and for an unknown quota: ids cannot be probed.
     perform tally.fail(case when tally.is_operator() then 'PT404' else 'PT403' end,
       format('There is no quota %s that you may remove.', remove_quota.quota_id), 'quota_id');
-  end if;
-  perform tally.require_admin(v_quota.organization_id);
-  if v_quota.managed_by <> 'organization' and not tally.is_operator() then
+  elsif v_quota.managed_by <> 'organization' and not tally.is_operator() then
     perform tally.fail('PT403', 'This quota belongs to the operator.', format('managed_by %s', v_quota.managed_by),
       'Admins remove the quotas that their organization set itself.');
   end if;

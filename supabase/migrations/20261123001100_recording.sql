@@ -89,9 +89,17 @@ declare
   e tally.event := find_problem.event;
   v_unknown jsonb := find_problem.raw - '{organization_id,id,created_at,provider,model,tool_name,operation,resource_type,service_tier,status,user_id,api_key_id,execution_id,session_id,workflow_id,input_tokens,output_tokens,classes,units,unit_type,cost_usd,duration_ms,is_estimated,is_byok,idempotency_key,request_metadata}'::text[];
   v_limits tally.settings;
+  v_field text;
 begin
+  select r.key into v_field
+  from jsonb_each(find_problem.raw) as r
+  where jsonb_typeof(r.value) in ('object', 'array') and r.key not in ('classes', 'request_metadata')
+  order by r.key
+  limit 1;
   if v_unknown <> '{}' then
     return array[(select min(k) from jsonb_object_keys(v_unknown) as k), 'is not a field of an event.'];
+  elsif v_field is not null then
+    return array[v_field, 'must not be an object or a list.'];
   elsif e.organization_id is null then
     return array['organization_id', 'is missing.'];
   elsif e.provider is null or btrim(e.provider) = '' then
@@ -121,7 +129,10 @@ begin
     return array['idempotency_key', 'must have 1 to 255 characters.'];
   elsif greatest(length(e.provider), length(e.model), length(e.tool_name), length(e.operation),
     length(e.resource_type), length(e.service_tier), length(e.session_id), length(e.workflow_id)) > 256 then
-    return array['provider', 'and the other names may have at most 256 characters each.'];
+    select min(r.key) into v_field
+    from jsonb_each_text(find_problem.raw - '{request_metadata,classes,idempotency_key}'::text[]) as r
+    where length(r.value) > 256;
+    return array[v_field, 'may have at most 256 characters.'];
   elsif e.request_metadata is not null
     and (jsonb_typeof(e.request_metadata) <> 'object' or octet_length(e.request_metadata::text) > 16384) then
     return array['request_metadata', 'must be an object of at most 16 KB.'];
@@ -401,7 +412,7 @@ declare
   e tally.event := (record_event.checked).event;
 begin
   perform tally.ensure_month(e.created_at);
-  if (record_event.checked).priced_model is distinct from e.model then
+  if (record_event.checked).price_id is null or (record_event.checked).priced_model <> e.model then
     perform tally.remember_model(e.provider, e.model);
   end if;
   if e.idempotency_key is not null then
@@ -450,7 +461,7 @@ begin
   from (
     select distinct (e.event).provider, (e.event).model
     from unnest(write_events.events) as e
-    where e.priced_model is distinct from (e.event).model
+    where e.price_id is null or e.priced_model <> (e.event).model
     order by 1, 2
   ) as m;
 
@@ -632,6 +643,13 @@ begin
       -- Asked in a statement of its own, which sees what a concurrent first writer has committed.
       v_duplicates := v_duplicates + 1;
     else
+      -- A key that was claimed for an id which turned out to be taken goes back.
+      delete from tally.idempotency_keys as k
+      using public.token_usage as u
+      where k.organization_id = ((v_good[v_answer.position]).event).organization_id
+        and k.idempotency_key = ((v_good[v_answer.position]).event).idempotency_key
+        and u.organization_id = k.organization_id and u.created_at = tally.uuid_time(k.event_id) and u.id = k.event_id
+        and u.idempotency_key is distinct from k.idempotency_key;
       v_rejected := v_rejected || jsonb_build_object('index', v_places[v_answer.position] - 1, 'code', 'PT409',
         'field', 'id', 'message', 'This id or idempotency_key already names another event.');
     end if;

@@ -77,6 +77,11 @@ begin
     perform tally.fail('PT400', v_wrong, split_part(v_wrong, ' ', 1),
       'A request names organization_id, provider, model and either estimated_cost (USD) or input_tokens and max_output_tokens.');
   end if;
+  if v_request.unit_type is not null and not exists (
+    select from tally.usage_classes as c where c.kind = 'unit' and lower(v_request.unit_type) in (c.class, c.plural)
+  ) then
+    perform tally.fail('PT400', 'unit_type is not a unit of tally.usage_classes.', 'unit_type');
+  end if;
   perform tally.require_recorder(v_request.organization_id);
   if (v_request.api_key_id is not null or v_request.user_id is distinct from auth.uid() and v_request.user_id is not null)
     and not tally.is_operator() then
@@ -115,9 +120,6 @@ begin
       jsonb_build_object(c.class, (request_cost.request).units), 0, request_cost.at
     ) as p
     where c.kind = 'unit' and lower((request_cost.request).unit_type) in (c.class, c.plural);
-    if not found then
-      perform tally.fail('PT400', 'unit_type is not a unit of tally.usage_classes.', 'unit_type');
-    end if;
   end if;
   return v_cost;
 end;

@@ -13,10 +13,10 @@ begin
   -- Two settlements of one hold meet here: the second sees what the first did.
   select h.* into v_hold from public.usage_holds as h where h.id = find_hold.hold_id for no key update;
   if v_hold.id is not null and not tally.is_operator() then
-    perform tally.require_recorder(v_hold.organization_id);
     if v_hold.user_id is distinct from auth.uid() then
       perform tally.fail('PT403', 'This hold belongs to somebody else.', 'hold_id');
     end if;
+    perform tally.require_recorder(v_hold.organization_id);
   end if;
   return v_hold;
 end;
@@ -126,7 +126,12 @@ begin
     end if;
   end if;
   v_answer := tally.record_event(v_event, case when v_hold.state = 'open' then v_hold.quota_ids end, v_released);
-  if v_answer.status = 'recorded' then
+  if v_answer.status = 'duplicate' and settle_usage.final and v_hold.state = 'open' then
+    -- The use was recorded before, by another way: what is left to do is to give the hold back.
+    insert into tally.usage_deltas (organization_id, created_at, released_quotas, released, is_beyond_hold)
+    values (v_hold.organization_id, now(), v_hold.quota_ids, v_hold.amounts, false);
+  end if;
+  if v_answer.status = 'recorded' or v_answer.status = 'duplicate' and settle_usage.final then
     update public.usage_holds as h
     set state = case when settle_usage.final then 'settled' else h.state end,
       event_id = case when settle_usage.final then v_answer.id else h.event_id end,
@@ -170,7 +175,9 @@ begin
   if v_hold.state = 'open' then
     insert into tally.usage_deltas (organization_id, created_at, released_quotas, released, is_beyond_hold)
     values (v_hold.organization_id, now(), v_hold.quota_ids, v_hold.amounts, false);
-    update public.usage_holds as h set state = 'released', ended_at = now()
+    update public.usage_holds as h
+    set state = case when h.expires_at <= now() then 'expired' else 'released' end,
+      ended_at = least(h.expires_at, now())
     where h.id = v_hold.id and h.organization_id = v_hold.organization_id
     returning h.* into v_hold;
   end if;
@@ -221,7 +228,9 @@ begin
       'user_id', v_hold.user_id, 'tool_name', v_hold.tool_name, 'resource_type', v_hold.resource_type)));
     v_request.api_key_id := v_hold.api_key_id;
     v_cost := tally.request_cost(v_request, now());
-    v_amounts := tally.requested_amounts(v_request, v_cost);
+    -- What the extension does not mention needs no more room than the hold has already.
+    v_amounts := '{"cost_usd": 0, "total_tokens": 0, "input_tokens": 0, "output_tokens": 0, "requests": 0, "units": 0}'
+      || tally.requested_amounts(v_request, v_cost);
     v_verdict := tally.admit(v_request, v_amounts, v_cost is null, null, now(), v_hold.quota_ids);
     if v_verdict.blocked_by is not null then
       return jsonb_build_object('allowed', false, 'hold_id', v_hold.id, 'expires_at', v_hold.expires_at,

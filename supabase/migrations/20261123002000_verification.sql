@@ -73,13 +73,13 @@ begin
   from public.token_usage as u
   join public.cost_estimates as e on e.id = u.price_id
   cross join lateral (
-    select coalesce(sum((k.value)::numeric * (e.unit_prices -> k.key)::numeric), 0) as cost_usd
+    select case when coalesce(bool_and(e.unit_prices ? k.key), true)
+      then coalesce(sum((k.value)::numeric * (e.unit_prices -> k.key)::numeric), 0) end as cost_usd
     from jsonb_each(u.classes) as k
     where (k.value)::numeric <> 0
   ) as c
   where (u.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
-    and u.cost_usd is not null
-    and c.cost_usd <> u.cost_usd;
+    and c.cost_usd is distinct from u.cost_usd;
 
   return query
   select 'credit taken from grants is credit spent', q.organization_id, 'quota ' || q.id,
