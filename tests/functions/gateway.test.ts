@@ -729,3 +729,29 @@ test("neither words nor keys are in the log", async () => {
   expect(JSON.stringify(lines)).not.toContain("canary");
   expect(JSON.stringify(lines)).not.toContain(API_KEY);
 });
+
+test("the log of a stream waits for its recording, however long that takes", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const { promise: databaseIsBack, resolve: bringBack } = Promise.withResolvers<void>();
+  const gateway = setUp({
+    answers: {
+      settle_usage: async () => {
+        await databaseIsBack;
+        throw databaseError("PT400", "no");
+      },
+    },
+    fetch: async () =>
+      new Response('data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n', {
+        headers: { "content-type": "text/event-stream" },
+      }),
+  });
+
+  const lines = await logsOf(async () => {
+    const chunks = readStream(gateway.openai(), ask("g-slow-ledger"));
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await chunks).toHaveLength(1);
+    bringBack();
+  });
+
+  expect(lines).toMatchObject([{ call: "success", unsettled: "PT400" }]);
+});

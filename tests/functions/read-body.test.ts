@@ -35,7 +35,7 @@ test("a size that is announced is believed when it is too large, never when it i
   ).rejects.toMatchObject({ code: "PT413" });
 });
 
-test("no more is read than it takes to see that a body is too large", async () => {
+test("a sender is heard out before it is refused, but not for ever", async () => {
   let pulled = 0;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -50,7 +50,8 @@ test("no more is read than it takes to see that a body is too large", async () =
   } as RequestInit);
 
   await expect(readBody(endless, 10_000)).rejects.toMatchObject({ code: "PT413" });
-  expect(pulled).toBeLessThan(20);
+  expect(pulled).toBeGreaterThanOrEqual(40);
+  expect(pulled).toBeLessThan(50);
 });
 
 test("compressed bodies are refused: their size says nothing", async () => {

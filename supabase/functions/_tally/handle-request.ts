@@ -122,9 +122,14 @@ export function handleRequests(
         ...log,
       });
     if (afterwards.length === 0) writeLog();
-    else void Promise.allSettled(afterwards).then(writeLog);
+    else void allOver(afterwards).then(writeLog);
     return response;
   };
+}
+
+/** Waits for each, also for what is added meanwhile. */
+async function allOver(work: Promise<unknown>[]): Promise<void> {
+  for (const promise of work) await promise.catch(() => {});
 }
 
 /** The usual answer to an error. */

@@ -3,6 +3,12 @@ import { TallyError } from "./errors.ts";
 /** Largest request body that the functions take unless their settings say more, in bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
+/**
+ * A body that is too large is read on, up to so many limits, and thrown away: a sender that is cut off
+ * while it sends sees a broken connection instead of the answer.
+ */
+const DISCARDED_LIMITS = 4;
+
 export type JsonObject = Record<string, unknown>;
 
 /**
@@ -21,10 +27,7 @@ export async function readBody(
       details: "content-encoding",
     });
   }
-  if (Number(request.headers.get("content-length") ?? 0) > limit) {
-    await request.body?.cancel();
-    throw tooLarge(limit);
-  }
+  const isAnnouncedTooLarge = Number(request.headers.get("content-length") ?? 0) > limit;
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = request.body?.getReader();
@@ -34,11 +37,13 @@ export async function readBody(
     });
     if (done) break;
     size += value.byteLength;
-    if (size > limit) {
-      await reader.cancel();
-      throw tooLarge(limit);
-    }
-    chunks.push(value);
+    if (size > limit * DISCARDED_LIMITS) await reader.cancel();
+    else if (size <= limit && !isAnnouncedTooLarge) chunks.push(value);
+  }
+  if (size > limit || isAnnouncedTooLarge) {
+    throw new TallyError("PT413", `The request body is larger than ${limit} bytes.`, {
+      hint: "Send less in one request: split a batch, or ask the operator to raise the limit.",
+    });
   }
   const body = new Uint8Array(size);
   let offset = 0;
@@ -105,9 +110,3 @@ const BACKSLASH = 0x5c;
 /** `[`; its partner `]` is two further, as with `{` and `}`. */
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
-
-function tooLarge(limit: number): TallyError {
-  return new TallyError("PT413", `The request body is larger than ${limit} bytes.`, {
-    hint: "Send less in one request: split a batch, or ask the operator to raise the limit.",
-  });
-}

@@ -1,33 +1,18 @@
-import type { TextCounter } from "../count-text.ts";
-import { TallyError, toTallyError } from "../errors.ts";
+import { TallyError } from "../errors.ts";
 import type { RequestContext } from "../handle-request.ts";
-import type { EndpointAdapter } from "./adapter.ts";
-import { buildEvent, type CallEnd, type MeteredCall } from "./build-event.ts";
 import { EmittedText } from "./emitted-text.ts";
 import { keepHold } from "./keep-hold.ts";
-import type { Headroom, Ledger, Settlement } from "./ledger.ts";
+import type { Headroom, Settlement } from "./ledger.ts";
 import { meterStream } from "./meter-stream.ts";
 import {
   passedBackHeaders,
+  readAnswer,
   sendUpstream,
-  type UpstreamRequest,
   type UpstreamResult,
 } from "./send-upstream.ts";
-
-/** An admitted call, on its way to the provider. */
-export interface RunningCall {
-  call: MeteredCall;
-  endpoint: EndpointAdapter;
-  ledger: Ledger;
-  holdId: string;
-  upstream: UpstreamRequest;
-  countText: TextCounter;
-}
+import { findHeadroom, type RunningCall, settleCall } from "./settle-call.ts";
 
 type Answer = Extract<UpstreamResult, { kind: "answer" }>;
-
-/** How long a finished stream stays open for its event to be recorded; recording goes on after it. */
-const SETTLE_PATIENCE_MS = 2_000;
 
 /** Sends an admitted call and answers it. Whatever happens, its hold ends. */
 export async function answerCall(running: RunningCall, context: RequestContext): Promise<Response> {
@@ -73,14 +58,18 @@ async function answerNothing(
       hint: "Try again in a moment; nothing was charged.",
     });
   }
-  await settle(
+  await settleCall(
     running,
     context,
     { status: kind, model: null, usage: null, isComplete: false },
     null,
   );
   if (kind === "aborted") return new Response(null, { status: 499 });
-  throw new TallyError("PT504", "The provider did not answer in time.", {
+  throw tooLate();
+}
+
+function tooLate(): TallyError {
+  return new TallyError("PT504", "The provider did not answer in time.", {
     hint: "Ask for a stream, or for less.",
   });
 }
@@ -98,37 +87,40 @@ async function passOnRefusal(
 }
 
 async function passOnAnswer(
-  { response, abort }: Answer,
+  answer: Answer,
   running: RunningCall,
   context: RequestContext,
 ): Promise<Response> {
   const { request, deps } = context;
-  request.signal.addEventListener("abort", abort, { once: true });
-  const timer = setTimeout(abort, deps.env.upstreamTimeoutMs);
+  const isLate = AbortSignal.timeout(deps.env.upstreamTimeoutMs);
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    bytes = new Uint8Array(await response.arrayBuffer());
+    bytes = await readAnswer(answer, AbortSignal.any([request.signal, isLate]));
   } catch {
-    const status = request.signal.aborted ? "aborted" : "failed";
-    await settle(running, context, { status, model: null, usage: null, isComplete: false }, null);
+    const status = request.signal.aborted ? "aborted" : isLate.aborted ? "timeout" : "failed";
+    await settleCall(
+      running,
+      context,
+      { status, model: null, usage: null, isComplete: false },
+      null,
+    );
     if (status === "aborted") return new Response(null, { status: 499 });
-    throw new TallyError("PT502", "The provider's answer broke off.", {
-      hint: "Try again in a moment.",
-    });
-  } finally {
-    clearTimeout(timer);
-    request.signal.removeEventListener("abort", abort);
+    throw status === "timeout" ? tooLate() : new TallyError(
+      "PT502",
+      "The provider's answer broke off.",
+      { hint: "Try again in a moment." },
+    );
   }
 
   const { model, usage, text } = running.endpoint.readAnswer(parseLeniently(bytes));
   const emitted = new EmittedText();
   if (usage === null) emitted.add(text);
   const end = { status: "success", model, usage, isComplete: usage !== null } as const;
-  const settlement = await settle(running, context, end, emitted);
+  const settlement = await settleCall(running, context, end, emitted);
   const headroom = await findHeadroom(running);
   return new Response(bytes, {
-    status: response.status,
-    headers: withTallyHeaders(response, running, headroom, settlement),
+    status: answer.response.status,
+    headers: withTallyHeaders(answer.response, running, headroom, settlement),
   });
 }
 
@@ -150,51 +142,12 @@ function passOnStream(
     abortUpstream: abort,
     onEnd: async ({ status, end, text }) => {
       stopKeeping();
-      await settle(running, context, { status, ...end }, text);
+      await settleCall(running, context, { status, ...end }, text);
       over();
     },
   });
   const headers = withTallyHeaders(response, running, headroom, null);
   return new Response(body, { status: response.status, headers });
-}
-
-/**
- * Records what the call used. The answer does not wait longer than {@link SETTLE_PATIENCE_MS} for it,
- * and is not lost with it: recording goes on, and what cannot be recorded in the end is in the log.
- */
-async function settle(
-  { call, ledger, holdId, countText }: RunningCall,
-  { deps, log, finishAfter }: RequestContext,
-  end: Pick<CallEnd, "status" | "model" | "usage" | "isComplete">,
-  text: EmittedText | null,
-): Promise<Settlement | null> {
-  const durationMs = deps.now() - Date.parse(call.createdAt);
-  const settled = (async () => {
-    const isKnown = end.isComplete && end.usage !== null;
-    const countedOutput = isKnown || text === null ? 0 : await text.countTokens(countText);
-    const event = buildEvent(call, { ...end, countedOutput, durationMs });
-    log.call = end.status;
-    log.input_tokens = Number(event.input_tokens);
-    log.output_tokens = Number(event.output_tokens);
-    return await ledger.settle(holdId, event);
-  })().catch((error: unknown) => {
-    log.unsettled = toTallyError(error).code;
-    return null;
-  });
-  finishAfter(settled);
-  deps.waitUntil(settled);
-  return await Promise.race([settled, patience()]);
-}
-
-/** What is left is good to know, and no reason to fail. */
-function findHeadroom({ call, ledger }: RunningCall): Promise<Headroom | null> {
-  const { organization_id, user_id } = call.attribution;
-  return ledger.headroom({
-    organization_id,
-    provider: call.provider,
-    model: call.request.model,
-    ...(user_id !== undefined && { user_id }),
-  }).catch(() => null);
 }
 
 function withTallyHeaders(
@@ -220,8 +173,4 @@ function parseLeniently(bytes: Uint8Array): unknown {
   } catch {
     return null;
   }
-}
-
-function patience(): Promise<null> {
-  return new Promise((resolve) => setTimeout(() => resolve(null), SETTLE_PATIENCE_MS));
 }

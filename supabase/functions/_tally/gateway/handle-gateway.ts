@@ -5,7 +5,7 @@ import { TallyError } from "../errors.ts";
 import { mintId } from "../mint-id.ts";
 import { parseJsonObject, readBody } from "../read-body.ts";
 import type { ProviderAdapter } from "./adapter.ts";
-import { answerCall, type RunningCall } from "./answer-call.ts";
+import { answerCall } from "./answer-call.ts";
 import type { MeteredCall } from "./build-event.ts";
 import { findEndpoint, findProvider } from "./find-endpoint.ts";
 import { HOLD_SECONDS } from "./keep-hold.ts";
@@ -13,6 +13,7 @@ import { type Ledger, openLedger } from "./ledger.ts";
 import { type Attribution, readAttribution } from "./read-attribution.ts";
 import { RefusedCall } from "./refuse-call.ts";
 import { upstreamUrl } from "./send-upstream.ts";
+import type { RunningCall } from "./settle-call.ts";
 
 /**
  * Passes a call on to its provider, metered: reserve, forward, stream back, settle.

@@ -51,6 +51,35 @@ export async function sendUpstream(
   }
 }
 
+/**
+ * Reads an answer to its end, or until the signal fires: then the provider is stopped and it throws.
+ */
+export async function readAnswer(
+  { response, abort }: Extract<UpstreamResult, { kind: "answer" }>,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const reader = response.body?.getReader();
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  // The signal of the request alone leaves some connections open under Deno.
+  const stop = () => {
+    abort();
+    reader?.cancel().catch(() => {});
+  };
+  signal.addEventListener("abort", stop);
+  try {
+    if (signal.aborted) stop();
+    while (reader) {
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) break;
+      chunks.push(value);
+    }
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
 /** Appends a path to a base URL that may carry a query, as Azure's does. */
 export function upstreamUrl(baseUrl: string, path: string): string {
   const url = new URL(baseUrl);
