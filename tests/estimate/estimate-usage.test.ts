@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Actor } from "../../supabase/functions/_tally/authorize-request.ts";
+import { LearnedFactors } from "../../supabase/functions/_tally/count-learned.ts";
 import { outputLimit } from "../../supabase/functions/_tally/count-output.ts";
 import { createTextCounter } from "../../supabase/functions/_tally/count-text.ts";
 import type { Database, Parameter } from "../../supabase/functions/_tally/database.ts";
@@ -49,6 +50,7 @@ function estimate(
     actor,
     database: fake.database,
     countText,
+    readFactor: (provider, model) => new LearnedFactors().read(fake.database, provider, model, 0),
     defaultMaxOutputTokens: 4_096,
   });
 }
@@ -68,6 +70,7 @@ describe("an estimate", () => {
       actor: service,
       database: fake.database,
       countText: () => Promise.reject(new Error("nothing to count")),
+      readFactor: () => Promise.reject(new Error("no factor to read")),
       defaultMaxOutputTokens: 4_096,
     });
     expect(answer).toEqual({
@@ -224,6 +227,21 @@ describe("bad input is named", () => {
     await expect(refused).rejects.toHaveProperty("hint", expect.stringMatching(/\.$/));
     expect(fake.sent).toEqual([]);
   });
+});
+
+test("a learned factor is read again after a minute, and of bounded many models", async () => {
+  const { database, sent } = fakeDatabase({ factor: 1.3 });
+  const factors = new LearnedFactors();
+  const read = (model: string, now: number) => factors.read(database, "openai", model, now);
+  expect([await read("a", 0), await read("a", 59_999), await read("b", 0)]).toEqual([
+    1.3, 1.3, 1.3,
+  ]);
+  expect(sent).toHaveLength(2);
+  await read("a", 60_000);
+  expect(sent).toHaveLength(3);
+  for (let at = 0; at < 1_000; at++) await read(`model ${at}`, 60_000);
+  await read("a", 60_001);
+  expect(sent).toHaveLength(1_004);
 });
 
 test("output limits follow the models", () => {

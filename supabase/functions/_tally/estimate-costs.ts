@@ -74,16 +74,3 @@ export async function readUpperBound(
     },
   );
 }
-
-/** The factor learned for a model; null where there is none yet. */
-export async function readTokenFactor(
-  database: Database,
-  provider: string,
-  model: string,
-): Promise<number | null> {
-  const rows = await database.query<{ factor: number | null }>(
-    "select tally.token_factor($1, $2)::float8 as factor",
-    [provider, model],
-  );
-  return onlyRow(rows).factor;
-}

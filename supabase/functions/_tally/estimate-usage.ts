@@ -1,10 +1,11 @@
 import type { Actor } from "./authorize-request.ts";
+import type { LearnedFactors } from "./count-learned.ts";
 import { outputLimit } from "./count-output.ts";
 import type { TextCounter } from "./count-text.ts";
 import { countTokens, type TokenCount } from "./count-tokens.ts";
 import type { Database } from "./database.ts";
 import { TallyError } from "./errors.ts";
-import { readLikelyCost, readTokenFactor, readUpperBound } from "./estimate-costs.ts";
+import { readLikelyCost, readUpperBound } from "./estimate-costs.ts";
 import { type EstimateRequest, parseEstimateRequest } from "./estimate-schema.ts";
 
 import type { RequestContext } from "./handle-request.ts";
@@ -35,6 +36,8 @@ export interface EstimateDeps {
   actor: Actor;
   database: Database;
   countText: TextCounter;
+  /** Reads the factor learned from settled calls of a model; null where there is none. */
+  readFactor: (provider: string, model: string) => Promise<number | null>;
   /** Assumed of a model whose limit is not known. */
   defaultMaxOutputTokens: number;
 }
@@ -78,16 +81,18 @@ export async function estimateUsage(body: unknown, deps: EstimateDeps): Promise<
 export async function answerEstimate(
   context: RequestContext,
   countText: TextCounter,
+  factors: LearnedFactors,
 ): Promise<Response> {
   context.allowMethods("POST");
   const actor = await context.authorize();
   const body = parseJsonObject(await readBody(context.request));
-  const { database, env } = context.deps;
+  const { database, env, now } = context.deps;
   const { defaultMaxOutputTokens } = env;
   const estimate = await estimateUsage(body, {
     actor,
     database,
     countText,
+    readFactor: (provider, model) => factors.read(database, provider, model, now()),
     defaultMaxOutputTokens,
   });
   context.log.input_tokens = estimate.input_tokens;
@@ -123,7 +128,7 @@ function organizationOf({ organization_id }: EstimateRequest, actor: Actor): str
 
 async function countInput(
   { provider, model, input_tokens, ...prompt }: EstimateRequest,
-  { countText, database }: EstimateDeps,
+  { countText, readFactor }: EstimateDeps,
 ): Promise<Counted> {
   if (input_tokens !== undefined) {
     return {
@@ -136,7 +141,6 @@ async function countInput(
       notes: [],
     };
   }
-  const readFactor = (...names: [string, string]) => readTokenFactor(database, ...names);
   return await countTokens(provider, model, prompt, { countText, readFactor });
 }
 
