@@ -239,6 +239,12 @@ begin
   perform tally.require_admin(set_alert_channel.organization_id);
   if coalesce(set_alert_channel.kind not in ('webhook', 'slack', 'email'), true) then
     perform tally.fail('PT400', 'kind must be webhook, slack or email.', 'kind');
+  elsif not coalesce(set_alert_channel.kinds <@ array['threshold', 'forecast', 'top_up']
+      and cardinality(set_alert_channel.kinds) > 0, true) then
+    perform tally.fail('PT400', 'kinds names something unknown, or nothing.', 'kinds', 'Use threshold, forecast, top_up.');
+  elsif not coalesce(set_alert_channel.levels <@ array['warning', 'critical', 'exceeded']
+      and cardinality(set_alert_channel.levels) > 0, true) then
+    perform tally.fail('PT400', 'levels names something unknown, or nothing.', 'levels', 'Use warning, critical, exceeded.');
   end if;
   -- Two admins who set channels wait for each other here.
   perform from public.organizations as o where o.id = set_alert_channel.organization_id for no key update;
@@ -261,9 +267,6 @@ begin
   where c.organization_id = set_alert_channel.organization_id and c.id = v_channel.id;
   return tally.show_channel(set_alert_channel.organization_id, v_channel.id)
     || jsonb_strip_nulls(jsonb_build_object('secret', v_secret));
-exception when check_violation then
-  perform tally.fail('PT400', 'kinds or levels names something unknown, or nothing.', null,
-    'kinds: threshold, forecast, top_up. levels: warning, critical, exceeded.');
 end;
 $$;
 comment on function tally.set_alert_channel(uuid, text, text, text[], text[], boolean) is

@@ -39,8 +39,9 @@ select is(
     format('select public.set_alert_channel(%L, ''webhook'', null)', tests.id_of('acme')),
     format('select public.set_alert_channel(%L, ''pager'', ''https://hooks.acme.test/'')', tests.id_of('acme')),
     format('select public.set_alert_channel(%L, ''email'', ''ops@acme.test'', kinds => ''{}'')', tests.id_of('acme')),
+    format('select public.set_alert_channel(%L, ''email'', ''ops@acme.test'', kinds => ''{null}'')', tests.id_of('acme')),
     format('select public.set_alert_channel(%L, ''email'', ''ops@acme.test'', levels => ''{loud}'')', tests.id_of('acme'))),
-  array_fill('PT400'::text, array[5]), 'a channel that cannot be is refused');
+  array_fill('PT400'::text, array[6]), 'a channel that cannot be is refused');
 
 select * from finish();
 rollback;
