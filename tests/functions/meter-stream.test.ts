@@ -94,8 +94,8 @@ test("who asked for usage gets everything, at once and cut as it came", async ()
   expect(half + (await readAll(output))).toBe(stream.join(""));
 });
 
-test("the event is there before the stream closes", async () => {
-  const order: string[] = [];
+test("the call is recorded before the last frame leaves", async () => {
+  let isRecorded = false;
   const output = meterStream(new Blob([stream.join("")]).stream(), {
     reader: openaiChat.createStreamReader(),
     hidesUsage: true,
@@ -104,13 +104,41 @@ test("the event is there before the stream closes", async () => {
     abortUpstream: () => {},
     onEnd: async () => {
       await new Promise((resolve) => setImmediate(resolve));
-      order.push("recorded");
+      isRecorded = true;
     },
   });
 
-  await readAll(output.getReader());
-  order.push("closed");
-  expect(order).toEqual(["recorded", "closed"]);
+  const seen: [string, boolean][] = [];
+  for await (const bytes of output) seen.push([new TextDecoder().decode(bytes), isRecorded]);
+  expect(seen.at(-1)).toEqual(["data: [DONE]\n\n", true]);
+  expect(seen[0]).toEqual([stream[0], expect.any(Boolean)]);
+});
+
+test("a client that leaves while its call is being recorded disturbs nothing", async () => {
+  const { promise: isBack, resolve: bringBack } = Promise.withResolvers<void>();
+  const { promise: isEnding, resolve: end } = Promise.withResolvers<void>();
+  const outcomes: string[] = [];
+  const output = meterStream(new Blob([stream.join("")]).stream(), {
+    reader: openaiChat.createStreamReader(),
+    hidesUsage: true,
+    idleMs: 60_000,
+    clientGone: new AbortController().signal,
+    abortUpstream: () => {},
+    onEnd: async ({ status }) => {
+      outcomes.push(status);
+      end();
+      await isBack;
+    },
+  }).getReader();
+
+  const text = readAll(output);
+  await isEnding;
+  const left = output.cancel();
+  bringBack();
+  await left;
+
+  expect(await text).not.toContain("[DONE]");
+  expect(outcomes).toEqual(["success"]);
 });
 
 for (let sent = 0; sent < stream.length; sent++) {

@@ -1,8 +1,9 @@
 import type { BilledClasses } from "./bill.ts";
 import type { Behaviour } from "./read-behaviour.ts";
 
+// Each is one token of a real tokenizer, with a space before it or without.
 const WORDS = (
-  "the meter counts each call once and prices it by the card of its own moment so a budget stays " +
+  "the meter counts each call once and prices it by the card of its own moment so a budget is " +
   "a budget while teams build fast with models that answer in words tools and numbers every day"
 ).split(" ");
 const UNICODE_WORDS = ["grüße", "東京", "здравей", "🚀", "naïve", "데이터", "café", "🧮"];

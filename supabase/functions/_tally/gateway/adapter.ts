@@ -43,15 +43,20 @@ export interface StreamEnd {
   isComplete: boolean;
 }
 
+/** What one frame of a stream says. */
+export interface ReadFrame {
+  /** Whether it carries usage and nothing else. */
+  isUsageOnly: boolean;
+  /** Whether nothing comes after it. */
+  isLast: boolean;
+  /** The text that it adds to the answer. */
+  text: string;
+}
+
 /** Follows one stream, frame by frame. */
 export interface StreamReader {
   /** Takes a frame's data. */
-  read(data: string): {
-    /** Whether the frame carries usage and nothing else. */
-    isUsageOnly: boolean;
-    /** The text that it adds to the answer. */
-    text: string;
-  };
+  read(data: string): ReadFrame;
   /** What it came to; `isCut` when the connection ended before the stream did. */
   end(isCut: boolean): StreamEnd;
 }

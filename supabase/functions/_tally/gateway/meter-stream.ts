@@ -21,7 +21,7 @@ export interface MeterStreamOptions {
   clientGone: AbortSignal;
   /** Stops the request to the provider. */
   abortUpstream: () => void;
-  /** Called once. A stream that ends by itself is closed for the client only after it resolved. */
+  /** Called once. The client sees the end of a stream that ends by itself only after it resolved. */
   onEnd: (outcome: StreamOutcome) => Promise<void>;
 }
 
@@ -40,27 +40,36 @@ export function meterStream(
   const splitter = new FrameSplitter();
   const text = new EmittedText();
   let ended: Promise<void> | undefined;
+  /** Nothing more may be given to the client: it has left, or was told of a failure. */
+  let isClosed = false;
 
-  /** Reads frames and hands on what the client may see: the piece as it came, or whole frames. */
-  function deliver(
+  /**
+   * Reads frames and hands on what the client may see: the piece as it came, or whole frames. The last
+   * frame waits for the end of the call to be recorded.
+   */
+  async function deliver(
     controller: ReadableStreamDefaultController<Uint8Array>,
     frames: Frame[],
     piece?: Uint8Array,
-  ): boolean {
-    const visible = frames.flatMap((frame) => {
-      if (frame.data === null) return frame.bytes;
-      const { isUsageOnly, text: added } = reader.read(frame.data);
-      text.add(added);
-      return isUsageOnly ? [] : frame.bytes;
-    });
-    const outgoing = hidesUsage ? visible : piece === undefined ? [] : [piece];
-    for (const bytes of outgoing) controller.enqueue(bytes);
-    return outgoing.length > 0;
+  ): Promise<boolean> {
+    let isDelivered = false;
+    const hand = (bytes: Uint8Array) => {
+      if (isClosed) return;
+      controller.enqueue(bytes);
+      isDelivered = true;
+    };
+    for (const frame of frames) {
+      const read = frame.data === null ? null : reader.read(frame.data);
+      if (read !== null) text.add(read.text);
+      if (read?.isLast) await finish("success");
+      if (hidesUsage && !read?.isUsageOnly) frame.bytes.forEach(hand);
+    }
+    if (!hidesUsage && piece !== undefined) hand(piece);
+    return isDelivered;
   }
 
   function finish(how: StreamOutcome["status"]): Promise<void> {
     ended ??= (async () => {
-      clientGone.removeEventListener("abort", leave);
       const end = reader.end(how !== "success");
       // A client that leaves after the last word has not aborted anything; a stream that stops
       // before it was not finished.
@@ -76,11 +85,13 @@ export function meterStream(
     upstream.cancel().catch(() => {});
   }
 
-  function leave(): Promise<void> {
-    if (ended !== undefined) return ended;
+  async function leave(): Promise<void> {
+    if (isClosed) return;
+    isClosed = true;
+    clientGone.removeEventListener("abort", leave);
     const finished = finish("aborted");
     stopUpstream();
-    return finished;
+    await finished;
   }
 
   clientGone.addEventListener("abort", leave);
@@ -89,32 +100,38 @@ export function meterStream(
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        while (ended === undefined) {
+        while (!isClosed) {
           let piece: Awaited<ReturnType<typeof upstream.read>>;
           try {
             piece = await withinSilence(upstream.read(), idleMs);
           } catch (cause) {
-            if (ended !== undefined) return;
-            deliver(controller, splitter.end());
+            if (isClosed) return;
+            await deliver(controller, splitter.end());
             stopUpstream();
             await finish(cause instanceof Silence ? "timeout" : "failed");
-            controller.error(cause);
+            close(() => controller.error(cause));
             return;
           }
-          if (ended !== undefined) return;
           if (piece.done) {
-            deliver(controller, splitter.end());
+            await deliver(controller, splitter.end());
             await finish("success");
-            controller.close();
+            close(() => controller.close());
             return;
           }
-          if (deliver(controller, splitter.push(piece.value), piece.value)) return;
+          if (await deliver(controller, splitter.push(piece.value), piece.value)) return;
         }
       },
       cancel: leave,
     },
     { highWaterMark: 0 },
   );
+
+  function close(tell: () => void): void {
+    if (isClosed) return;
+    isClosed = true;
+    clientGone.removeEventListener("abort", leave);
+    tell();
+  }
 }
 
 async function withinSilence<Result>(work: Promise<Result>, ms: number): Promise<Result> {

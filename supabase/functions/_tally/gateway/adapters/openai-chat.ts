@@ -106,11 +106,12 @@ function createStreamReader(): StreamReader {
   return {
     read(data) {
       const chunk = parseChunk(data);
-      if (chunk === null) return { isUsageOnly: false, text: "" };
+      if (chunk === null) return { isUsageOnly: false, isLast: data === "[DONE]", text: "" };
       accumulator.push(chunk);
       const choices = choicesOf(chunk);
       return {
         isUsageOnly: isJsonObject(chunk.usage) && choices.length === 0,
+        isLast: false,
         text: choices.map(({ delta }) => textOf(delta)).join(""),
       };
     },
