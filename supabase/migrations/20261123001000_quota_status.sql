@@ -236,8 +236,10 @@ begin
 exception
   when check_violation or not_null_violation or invalid_text_representation or invalid_parameter_value
     or datatype_mismatch or numeric_value_out_of_range then
-  perform tally.fail('PT400', format('The quota cannot be set: %s.', sqlerrm), null,
-    'metric: cost_usd, total_tokens, input_tokens, output_tokens, requests, units. quota_type: hourly, daily, weekly, monthly, yearly, total. enforcement: hard, soft. unpriced_policy: refuse, ceiling, allow. timezone: an IANA name.');
+  raise exception using
+    errcode = 'PT400',
+    message = format('The quota cannot be set: %s.', sqlerrm),
+    hint = 'metric: cost_usd, total_tokens, input_tokens, output_tokens, requests, units. quota_type: hourly, daily, weekly, monthly, yearly, total. enforcement: hard, soft. unpriced_policy: refuse, ceiling, allow. timezone: an IANA name.';
 end;
 $$;
 comment on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text) is

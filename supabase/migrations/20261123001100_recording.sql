@@ -169,16 +169,21 @@ comment on function tally.find_problem(tally.event, jsonb, timestamptz) is
   'The first rule that an event breaks, as [field, complaint]; null when it is fine. Rules about classes are in tally.complete_quantities.';
 revoke execute on function tally.find_problem(tally.event, jsonb, timestamptz) from public, anon, authenticated;
 
-create function tally.complete_quantities(inout event tally.event, out problem text[])
+create type tally.completed_event as (event tally.event, problem text[]);
+comment on type tally.completed_event is 'An event whose quantities agree, or what is wrong with them as [field, complaint].';
+
+create function tally.complete_quantities(event tally.event)
+returns tally.completed_event
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
+  e tally.event := complete_quantities.event;
   v_class text;
   v_kind text;
   v_value jsonb;
   v_input numeric := 0;
   v_output numeric := 0;
-  v_given jsonb := coalesce(event.classes, '{}');
+  v_given jsonb := coalesce((complete_quantities.event).classes, '{}');
   v_unit text;
 begin
   for v_class, v_value, v_kind in
@@ -186,13 +191,11 @@ begin
     from jsonb_each(v_given) as q
   loop
     if v_kind is null then
-      problem := array['classes.' || v_class, 'is not a class of tally.usage_classes.'];
-      return;
+      return (e, array['classes.' || v_class, 'is not a class of tally.usage_classes.'])::tally.completed_event;
     elsif jsonb_typeof(v_value) <> 'number' or not v_value::numeric between 0 and 1e12
       or v_kind <> 'unit' and v_value::numeric % 1 <> 0 then
-      problem := array['classes.' || v_class, format('must be a %s from 0 to 1e12, not %s.',
-        case when v_kind = 'unit' then 'number' else 'whole number' end, left(v_value::text, 80))];
-      return;
+      return (e, array['classes.' || v_class, format('must be a %s from 0 to 1e12, not %s.',
+        case when v_kind = 'unit' then 'number' else 'whole number' end, left(v_value::text, 80))])::tally.completed_event;
     elsif v_kind = 'input' then
       v_input := v_input + v_value::numeric;
     elsif v_kind = 'output' then
@@ -201,38 +204,35 @@ begin
   end loop;
 
   -- Tokens that no class names are plain text tokens, unless the caller counted those himself.
-  if event.input_tokens is null then
-    event.input_tokens := v_input;
-  elsif event.input_tokens < v_input or event.input_tokens > v_input and v_given ? 'input' then
-    problem := array['classes', format('add up to %s input tokens, but input_tokens is %s.', v_input, event.input_tokens)];
-    return;
-  elsif event.input_tokens > v_input then
-    v_given := v_given || jsonb_build_object('input', event.input_tokens - v_input);
+  if e.input_tokens is null then
+    e.input_tokens := v_input;
+  elsif e.input_tokens < v_input or e.input_tokens > v_input and v_given ? 'input' then
+    return (e, array['classes', format('add up to %s input tokens, but input_tokens is %s.', v_input, e.input_tokens)])::tally.completed_event;
+  elsif e.input_tokens > v_input then
+    v_given := v_given || jsonb_build_object('input', e.input_tokens - v_input);
   end if;
-  if event.output_tokens is null then
-    event.output_tokens := v_output;
-  elsif event.output_tokens < v_output or event.output_tokens > v_output and v_given ? 'output' then
-    problem := array['classes', format('add up to %s output tokens, but output_tokens is %s.', v_output, event.output_tokens)];
-    return;
-  elsif event.output_tokens > v_output then
-    v_given := v_given || jsonb_build_object('output', event.output_tokens - v_output);
+  if e.output_tokens is null then
+    e.output_tokens := v_output;
+  elsif e.output_tokens < v_output or e.output_tokens > v_output and v_given ? 'output' then
+    return (e, array['classes', format('add up to %s output tokens, but output_tokens is %s.', v_output, e.output_tokens)])::tally.completed_event;
+  elsif e.output_tokens > v_output then
+    v_given := v_given || jsonb_build_object('output', e.output_tokens - v_output);
   end if;
 
-  if event.units is not null then
+  if e.units is not null then
     select c.class into v_unit
     from tally.usage_classes as c
-    where c.kind = 'unit' and lower(event.unit_type) in (c.class, c.plural);
+    where c.kind = 'unit' and lower(e.unit_type) in (c.class, c.plural);
     if v_unit is null then
-      problem := array['unit_type', 'is not a unit of tally.usage_classes.'];
-      return;
-    elsif (v_given -> v_unit)::numeric <> event.units then
-      problem := array['units', 'says something else than classes.'];
-      return;
+      return (e, array['unit_type', 'is not a unit of tally.usage_classes.'])::tally.completed_event;
+    elsif (v_given -> v_unit)::numeric <> e.units then
+      return (e, array['units', 'says something else than classes.'])::tally.completed_event;
     end if;
-    event.unit_type := v_unit;
-    v_given := v_given || jsonb_build_object(v_unit, event.units);
+    e.unit_type := v_unit;
+    v_given := v_given || jsonb_build_object(v_unit, e.units);
   end if;
-  event.classes := v_given;
+  e.classes := v_given;
+  return (e, null)::tally.completed_event;
 end;
 $$;
 comment on function tally.complete_quantities(tally.event) is
@@ -246,7 +246,7 @@ as $$
 declare
   v_event tally.event;
   v_checked tally.checked_event;
-  v_completed record;
+  v_completed tally.completed_event;
   v_problem text[];
   v_cost numeric;
 begin
@@ -597,7 +597,7 @@ declare
   v_checked tally.checked_event[];
   v_good tally.checked_event[];
   v_places integer[];
-  v_refusals jsonb := '{}';
+  v_refusals jsonb := '{}'::jsonb;
   v_rejected jsonb;
   v_organization uuid;
   v_recorded integer := 0;

@@ -31,7 +31,7 @@ language plpgsql stable security definer set search_path = '' set plan_cache_mod
 as $$
 declare
   v_request tally.reserve_request;
-  v_keys constant text[] := '{organization_id,provider,model,user_id,api_key_id,execution_id,tool_name,operation,resource_type,service_tier,session_id,workflow_id,estimated_cost,estimated_tokens,input_tokens,max_output_tokens,requests,units,unit_type,expires_in,idempotency_key}';
+  v_keys constant text[] := '{organization_id,provider,model,user_id,api_key_id,execution_id,tool_name,operation,resource_type,service_tier,session_id,workflow_id,estimated_cost,estimated_tokens,input_tokens,max_output_tokens,requests,units,unit_type,expires_in,idempotency_key}'::text[];
   v_key text;
   v_wrong text;
 begin

@@ -95,7 +95,7 @@ export async function startStack(
   resources.defer(() => lite.close());
   if (options.withDemo) await addDemo(sql, lite, { keys, info, stateDir: project.stateDir });
   await reloadOnNotice(sql, lite);
-  const scheduler = runScheduler(sql);
+  const scheduler = runScheduler(sql, info);
   resources.defer(() => scheduler.stop());
 
   const origin = await serveOrigin({
