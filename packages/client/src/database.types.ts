@@ -5,6 +5,54 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   public: {
     Tables: {
+      alert_channels: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          enabled: boolean;
+          id: string;
+          kind: string;
+          kinds: string[];
+          levels: string[];
+          organization_id: string;
+          target: string;
+          updated_at: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          enabled?: boolean;
+          id?: string;
+          kind: string;
+          kinds?: string[];
+          levels?: string[];
+          organization_id: string;
+          target: string;
+          updated_at?: string;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          enabled?: boolean;
+          id?: string;
+          kind?: string;
+          kinds?: string[];
+          levels?: string[];
+          organization_id?: string;
+          target?: string;
+          updated_at?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "alert_channels_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: false;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       api_keys: {
         Row: {
           created_at: string;
@@ -131,6 +179,8 @@ export type Database = {
           created_at: string;
           daily_from: string | null;
           daily_to: string | null;
+          dearest_input: number | null;
+          dearest_output: number | null;
           id: number;
           input_cost_per_million: number | null;
           managed_by: string;
@@ -154,6 +204,8 @@ export type Database = {
           created_at?: string;
           daily_from?: string | null;
           daily_to?: string | null;
+          dearest_input?: number | null;
+          dearest_output?: number | null;
           id?: never;
           input_cost_per_million?: never;
           managed_by?: string;
@@ -176,6 +228,8 @@ export type Database = {
           created_at?: string;
           daily_from?: string | null;
           daily_to?: string | null;
+          dearest_input?: number | null;
+          dearest_output?: number | null;
           id?: never;
           input_cost_per_million?: never;
           managed_by?: string;
@@ -755,6 +809,28 @@ export type Database = {
       };
     };
     Views: {
+      dead_alerts: {
+        Row: {
+          alert_id: string | null;
+          attempts: number | null;
+          channel_id: string | null;
+          channel_kind: string;
+          created_at: string;
+          delivery_id: string | null;
+          ended_at: string | null;
+          kind: string;
+          last_error: string | null;
+          level: string;
+          metric: string;
+          organization_id: string | null;
+          quota_id: string;
+          quota_type: string;
+          target: string;
+          threshold: number;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       unpriced_usage: {
         Row: {
           first_seen_at: string | null;
@@ -821,6 +897,7 @@ export type Database = {
           spent: number;
         }[];
       };
+      enable_alert_channel: { Args: { channel_id: string; enabled?: boolean }; Returns: Json };
       estimate_cost: {
         Args: {
           at?: string;
@@ -875,10 +952,24 @@ export type Database = {
         }[];
       };
       release_hold: { Args: { hold_id: string }; Returns: Json };
+      remove_alert_channel: { Args: { channel_id: string }; Returns: string };
       remove_quota: { Args: { quota_id: string }; Returns: string };
       rerate_usage: { Args: { dry_run?: boolean; filters: Json; reason: string }; Returns: Json };
       reserve_usage: { Args: { request: Json }; Returns: Json };
+      retry_alert: { Args: { delivery_id: string }; Returns: Json };
       revoke_api_key: { Args: { api_key_id: string }; Returns: Json };
+      rotate_alert_secret: { Args: { channel_id: string }; Returns: Json };
+      set_alert_channel: {
+        Args: {
+          enabled?: boolean;
+          kind: string;
+          kinds?: string[];
+          levels?: string[];
+          organization_id: string;
+          target: string;
+        };
+        Returns: Json;
+      };
       set_price: {
         Args: {
           context_from?: number;
