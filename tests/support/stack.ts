@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { finished } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
 import { readRun, type StackInfo } from "../../packages/cli/src/state/run-file.ts";
@@ -62,7 +63,11 @@ export function runTallybase(command: string, options: RunOptions): Tallybase {
   };
   child.stdout?.on("data", take);
   child.stderr?.on("data", take);
-  const exited = once(child, "close").then(([code]) => code as number | null);
+  // Not "close": it never comes for a child whose channel we have closed ourselves.
+  const exited = Promise.all([
+    once(child, "exit"),
+    ...[child.stdout, child.stderr].map((stream) => stream && finished(stream)),
+  ]).then(([[code]]) => code as number | null);
   return {
     child,
     exited,
