@@ -104,12 +104,13 @@ declare
   v_provider text := price_call.provider;
   v_model text := price_call.model;
   v_prices jsonb;
+  v_is_negotiated boolean;
   v_class text;
   v_quantity jsonb;
 begin
   -- The one place where use becomes money. An id with a card of its own comes before any alias.
   for v_attempt in 1..2 loop
-    select e.id, e.unit_prices into price_id, v_prices
+    select e.id, e.unit_prices, e.organization_id is not null into price_id, v_prices, v_is_negotiated
     from public.cost_estimates as e
     where e.provider = v_provider
       and e.model = v_model
@@ -139,6 +140,9 @@ begin
       cost_usd := cost_usd + v_quantity::numeric * (v_prices -> v_class)::numeric;
     end if;
   end loop;
+  if not v_is_negotiated then
+    cost_usd := cost_usd * tally.markup_of(price_call.organization_id, price_call.provider, priced_model, price_call.at);
+  end if;
   cost_usd := trim_scale(cost_usd);
 end;
 $$;
@@ -319,6 +323,10 @@ begin
     end if;
   end loop;
   if cost_usd is not null then
+    if not v_is_negotiated then
+      cost_usd := trim_scale(cost_usd * tally.markup_of(
+        upper_bound_cost.organization_id, upper_bound_cost.provider, v_model, upper_bound_cost.at));
+    end if;
     return next;
   end if;
 end;

@@ -74,7 +74,10 @@ begin
   join public.cost_estimates as e on e.id = u.price_id
   cross join lateral (
     select case when coalesce(bool_and(e.unit_prices ? k.key), true)
-      then coalesce(sum((k.value)::numeric * (e.unit_prices -> k.key)::numeric), 0) end as cost_usd
+      then coalesce(sum((k.value)::numeric * (e.unit_prices -> k.key)::numeric), 0)
+        * case when e.organization_id is null
+          then tally.markup_of(u.organization_id, u.provider, e.model, u.created_at) else 1 end
+      end as cost_usd
     from jsonb_each(u.classes) as k
     where (k.value)::numeric <> 0
   ) as c

@@ -34,6 +34,7 @@ select set_eq(
       ('organizations', '', 'select', 'delete insert select update'),
       ('plan_quotas', '', 'select', 'delete insert select update'),
       ('plans', '', 'select', 'delete insert select update'),
+      ('price_markups', '', 'select', 'select'),
       ('token_usage', '', 'select', 'select'),
       ('unpriced_usage', '', 'select', 'select'),
       ('usage_alerts', '', 'select', 'select'),
