@@ -483,6 +483,51 @@ export type Database = {
         };
         Relationships: [];
       };
+      price_markups: {
+        Row: {
+          created_at: string;
+          factor: number;
+          id: string;
+          model: string | null;
+          note: string | null;
+          organization_id: string;
+          provider: string | null;
+          valid_from: string;
+          valid_to: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          factor: number;
+          id?: string;
+          model?: string | null;
+          note?: string | null;
+          organization_id: string;
+          provider?: string | null;
+          valid_from?: string;
+          valid_to?: string | null;
+        };
+        Update: {
+          created_at?: string;
+          factor?: number;
+          id?: string;
+          model?: string | null;
+          note?: string | null;
+          organization_id?: string;
+          provider?: string | null;
+          valid_from?: string;
+          valid_to?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "price_markups_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: false;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       token_usage: {
         Row: {
           api_key_id: string | null;
@@ -969,6 +1014,17 @@ export type Database = {
           target: string;
         };
         Returns: Json;
+      };
+      set_markup: {
+        Args: {
+          factor: number;
+          model?: string;
+          note?: string;
+          organization_id: string;
+          provider?: string;
+          valid_from?: string;
+        };
+        Returns: string;
       };
       set_price: {
         Args: {
