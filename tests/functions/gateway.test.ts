@@ -1,6 +1,7 @@
 import OpenAI, { APIError } from "openai";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { type FakeProvider, startFakeProvider } from "../../packages/fake-provider/src/index.ts";
+import { LearnedFactors } from "../../supabase/functions/_tally/count-learned.ts";
 import {
   handleGateway,
   respondToGatewayError,
@@ -35,7 +36,7 @@ afterEach(() => vi.useRealTimers());
 const words = async (texts: readonly string[]) => ({
   tokens: texts.join(" ").split(/\s+/).length,
   wide_tokens: 0,
-  bytes: 0,
+  bytes: new TextEncoder().encode(texts.join("")).length,
   is_exact: true,
   operations: 0,
 });
@@ -59,6 +60,8 @@ function setUp(
     }),
     release_hold: () => [],
     check_quota: () => ({ metric: "cost_usd", remaining: "4.5" }),
+    token_factor: () => ({ factor: null }),
+    note_token_count: () => [],
     ...options.answers,
   });
   const env: Record<string, string | undefined> = {
@@ -70,7 +73,7 @@ function setUp(
     {
       name: "gateway",
       scope: "gateway",
-      handle: (context) => handleGateway(context, words),
+      handle: (context) => handleGateway(context, words, new LearnedFactors()),
       respondToError: respondToGatewayError,
     },
     {
@@ -160,6 +163,21 @@ test("an ordinary call is reserved at its upper bound and settled at what it use
   expect(response.headers.get("x-tally-usage-id")).toBe(event.id);
   expect(response.headers.get("x-tally-remaining")).toBe("4.5");
   expect(gateway.released()).toBe(0);
+});
+
+test("a settled call teaches how the model counts, and what was learned sizes the next hold", async () => {
+  const text = "word ".repeat(150);
+  const untaught = setUp();
+  await quietly(() => untaught.openai().chat.completions.create(ask(`g-teach ${text}`)));
+  const [noted] = untaught.calls("note_token_count");
+  const taught = setUp({ answers: { token_factor: () => ({ factor: 1.8 }) } });
+  await quietly(() => taught.openai().chat.completions.create(ask(`g-taught ${text}`)));
+
+  const [event] = untaught.settled();
+  expect(noted?.parameters.slice(0, 2)).toEqual(["openai", "gpt-4o-mini"]);
+  expect(Number(noted?.parameters[2])).toBeGreaterThan(150);
+  expect(Number(noted?.parameters[3])).toBe(event.input_tokens);
+  expect(taught.reserved().input_tokens).toBeGreaterThan(1.5 * untaught.reserved().input_tokens);
 });
 
 test("what the policy adds is all that the provider sees beside the caller's own words", async () => {

@@ -1,3 +1,4 @@
+import type { LearnedFactors } from "../count-learned.ts";
 import type { TextCounter } from "../count-text.ts";
 import { countTokens } from "../count-tokens.ts";
 import { type RequestContext, respondWithError } from "../handle-request.ts";
@@ -23,6 +24,7 @@ import type { RunningCall } from "./settle-call.ts";
 export async function handleGateway(
   context: RequestContext,
   countText: TextCounter,
+  factors: LearnedFactors,
 ): Promise<Response> {
   const { request, deps, log } = context;
   const { provider, endpoint } = findEndpoint(context.path);
@@ -40,7 +42,10 @@ export async function handleGateway(
   const upstream = findUpstream(request.headers, provider, context);
   const idempotencyKey = await claimKey(request.headers, attribution, ledger);
   const { id, createdAt } = mintId(deps.now());
-  const count = await countTokens(provider.name, prepared.model, parsed, { countText });
+  const count = await countTokens(provider.name, prepared.model, parsed, {
+    countText,
+    readFactor: (name, model) => factors.read(deps.database, name, model, deps.now()),
+  });
   const call: MeteredCall = {
     id,
     createdAt,

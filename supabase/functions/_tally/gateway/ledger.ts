@@ -5,7 +5,7 @@ import type { TallyEvent } from "../merge-usage.ts";
 /** A quota that a request would break. */
 export interface BlockingQuota {
   quota_id: string;
-  reason: "quota" | "unpriced";
+  reason: "quota" | "unpriced" | "credit";
   metric: string;
   quota_type: string;
   quota_limit: number;
@@ -70,6 +70,8 @@ export interface Ledger {
   /** The event that a caller's own key names already; null when the key is new. */
   findByKey(organizationId: string, idempotencyKey: string): Promise<string | null>;
   isMember(userId: string, organizationId: string): Promise<boolean>;
+  /** Notes what the provider made of a prompt that was counted here: later bounds learn from it. */
+  noteTokenCount(provider: string, model: string, counted: number, billed: number): Promise<void>;
 }
 
 const RESERVE = "select public.reserve_usage($1::text::jsonb) as answer";
@@ -169,6 +171,12 @@ export function openLedger(
         [userId, organizationId],
       );
       return onlyRow(rows).is_member;
+    },
+    async noteTokenCount(provider, model, counted, billed) {
+      await database.query(
+        "select tally.note_token_count($1, $2, $3::text::bigint, $4::text::bigint)",
+        [provider, model, String(counted), String(billed)],
+      );
     },
   };
 }

@@ -38,7 +38,19 @@ export async function settleCall(
     log.call = end.status;
     log.input_tokens = Number(event.input_tokens);
     log.output_tokens = Number(event.output_tokens);
-    return await ledger.settle(holdId, event);
+    const settlement = await ledger.settle(holdId, event);
+    // Text alone: images and audio are not counted by the tokenizer.
+    if (isKnown && call.classes.length === 0) {
+      deps.waitUntil(
+        ledger.noteTokenCount(
+          call.provider,
+          call.request.model,
+          call.inputTokens,
+          Number(event.input_tokens),
+        ).catch(() => undefined),
+      );
+    }
+    return settlement;
   })().catch((error: unknown) => {
     log.unsettled = toTallyError(error).code;
     return null;
