@@ -1,7 +1,12 @@
 import { defineConfig } from "vitest/config";
 
 /** Tests that need something running: each folder is a project of its own. */
-const folders = { stack: "tests/stack/**", e2e: "tests/e2e/**", races: "tests/races/**" };
+const folders = {
+  stack: "tests/stack/**",
+  e2e: "tests/e2e/**",
+  races: "tests/races/**",
+  prices: "tests/prices-sql/**",
+};
 
 export default defineConfig({
   test: {
@@ -22,6 +27,17 @@ export default defineConfig({
           include: [`${folders.races}/*.test.ts`],
           globalSetup: "tests/support/database.ts",
           testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        // Like the races: what the database says that things cost.
+        test: {
+          name: "prices",
+          include: [`${folders.prices}/*.test.ts`],
+          globalSetup: "tests/support/database.ts",
+          testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,
         },
