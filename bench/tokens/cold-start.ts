@@ -2,6 +2,7 @@
  * Run by Deno: answers one request with the estimate function, from nothing, and prints what it took.
  * Arguments: a file with the request's body, an API key.
  */
+import { cpuTime, Deno, peakMemory } from "./deno-api.ts";
 
 /** What a first answer took, in milliseconds unless the name says otherwise. */
 export interface ColdStart {
@@ -16,14 +17,6 @@ export interface ColdStart {
   warm_ms: number;
   peak_mb: number;
 }
-
-/** Deno's own API: importing a module of Node would load some of what the function loads. */
-interface DenoApi {
-  args: string[];
-  readTextFileSync(path: string): string;
-  exit(): never;
-}
-const { Deno } = globalThis as unknown as { Deno: DenoApi };
 
 const [file = "", key = ""] = Deno.args;
 const body = Deno.readTextFileSync(file);
@@ -42,18 +35,10 @@ async function ask(): Promise<number> {
   return response.status;
 }
 
-/** User and system time of this process; the kernel counts in hundredths of a second. */
-function cpuTime(): number {
-  const fields = Deno.readTextFileSync("/proc/self/stat")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
 const status = await ask();
 const answered = performance.now();
 const cpu = cpuTime();
-const [, kilobytes] = /VmHWM:\s+(\d+)/.exec(Deno.readTextFileSync("/proc/self/status")) ?? [];
+const peak = peakMemory();
 const askedAgain = performance.now();
 await ask();
 const coldStart: ColdStart = {
@@ -62,7 +47,7 @@ const coldStart: ColdStart = {
   answer_ms: answered - imported,
   cpu_ms: cpu,
   warm_ms: performance.now() - askedAgain,
-  peak_mb: Number(kilobytes) / 1024,
+  peak_mb: peak,
 };
 console.log(`result ${JSON.stringify(coldStart)}`);
 Deno.exit();

@@ -6,7 +6,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { useDatabase } from "../../scripts/databases/use-database.ts";
@@ -14,7 +13,7 @@ import { createTextCounter } from "../../supabase/functions/_tally/count-text.ts
 import { exactTokens } from "../../tests/estimate/oracle.ts";
 import { TEXT_KINDS } from "../../tests/estimate/texts.ts";
 import type { ColdStart } from "./cold-start.ts";
-import type { Measured } from "./count-kind.ts";
+import type { Measured } from "./count-file.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const RESULTS = `${ROOT}bench/results`;
@@ -40,14 +39,15 @@ interface KindResult extends Measured {
   exact: number;
 }
 
-async function measureKinds(): Promise<KindResult[]> {
+async function measureKinds(file: string): Promise<KindResult[]> {
   const countText = createTextCounter();
   const results: KindResult[] = [];
   for (const { name, make } of TEXT_KINDS) {
     const text = make(LONG_FOR_ORACLE.has(name) ? 100_000 : 2_000);
     const { tokens, bytes } = await countText([text]);
+    writeFileSync(file, make(MEBIBYTE));
     const runs = Array.from({ length: 3 }, () =>
-      JSON.parse(deno("count-kind.ts", [name, String(MEBIBYTE)])),
+      JSON.parse(deno("count-file.ts", [file])),
     ) as Measured[];
     const [best] = runs.sort((a, b) => a.cpu_ms - b.cpu_ms);
     if (best === undefined) throw new Error("No run.");
@@ -68,11 +68,16 @@ const CALL = { provider: "openai", model: "gpt-4o", max_output_tokens: 100 };
 const STARTS: [string, object][] = [
   ["without the tokenizer", { ...CALL, input_tokens: 1_000 }],
   ["with the tokenizer", { ...CALL, messages: [{ role: "user", content: "How warm is it?" }] }],
+  ["with 900 kB of prose", { ...CALL, messages: [{ role: "user", content: ofKind("prose") }] }],
   [
-    "with a prompt of 900 kB of prose",
-    { ...CALL, messages: [{ role: "user", content: TEXT_KINDS[0]?.make(900_000) }] },
+    "with 900 kB of random letters",
+    { ...CALL, messages: [{ role: "user", content: ofKind("random letters") }] },
   ],
 ];
+
+function ofKind(name: string): string {
+  return TEXT_KINDS.find((kind) => kind.name === name)?.make(900_000) ?? "";
+}
 
 interface StartResult {
   start: string;
@@ -80,7 +85,7 @@ interface StartResult {
   median: ColdStart;
 }
 
-async function measureStarts(): Promise<StartResult[]> {
+async function measureStarts(file: string): Promise<StartResult[]> {
   return await useDatabase(17, async ({ url }) => {
     const sql = postgres(url, { max: 1, onnotice: () => undefined });
     const [organization] = await sql`
@@ -89,8 +94,7 @@ async function measureStarts(): Promise<StartResult[]> {
       select public.create_api_key(${organization?.id}, 'bench') ->> 'key' as key`;
     await sql.end();
     const env = { TALLY_DB_URL: url, SUPABASE_URL: "http://127.0.0.1:1" };
-    const file = `${mkdtempSync(`${tmpdir()}/bench-`)}/request.json`;
-    const results = STARTS.map(([start, body]) => {
+    return STARTS.map(([start, body]) => {
       writeFileSync(file, JSON.stringify(body));
       const runs = Array.from({ length: RUNS }, () => {
         const output = deno("cold-start.ts", [file, String(made?.key)], env);
@@ -113,8 +117,6 @@ async function measureStarts(): Promise<StartResult[]> {
       console.log(start, JSON.stringify(result));
       return result;
     });
-    rmSync(dirname(file), { recursive: true });
-    return results;
   });
 }
 
@@ -132,8 +134,10 @@ function percent(counted: number, exact: number): string {
   return `${((counted / exact - 1) * 100).toFixed(2)} %`;
 }
 
-const kinds = await measureKinds();
-const starts = await measureStarts();
+const scratch = mkdtempSync(`${tmpdir()}/bench-`);
+const kinds = await measureKinds(`${scratch}/text`);
+const starts = await measureStarts(`${scratch}/request.json`);
+rmSync(scratch, { recursive: true });
 const conditions =
   `Deno on ${availableParallelism()} cores of a shared machine. ` +
   `Cold starts: ${RUNS} processes each, best and median; counts: best CPU of 3 processes.`;
@@ -144,16 +148,14 @@ ${conditions} Made by \`node bench/tokens/run.ts\`.
 
 ## One mebibyte of text
 
-CPU includes the garbage collector and the compiler. Memory is the process's highest, with the
-tokenizer loaded and the text twice in it: as made and as counted.
+CPU includes the garbage collector and the compiler. Memory is the process's highest.
 
 ${table(
-  ["text", "tokens", "CPU ms", "wall ms", "peak MB", "o200k here", "js-tiktoken", "difference"],
+  ["text", "tokens", "CPU ms", "peak MB", "o200k here", "js-tiktoken", "difference"],
   kinds.map((kind) => [
     kind.kind,
     `${kind.tokens}${kind.is_exact ? "" : " (bound)"}`,
     kind.cpu_ms,
-    kind.wall_ms,
     kind.peak_mb,
     kind.counted,
     kind.exact,
