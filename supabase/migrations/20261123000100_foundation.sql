@@ -25,8 +25,10 @@ comment on function tally.fail(text, text, text, text) is
 revoke execute on function tally.fail(text, text, text, text) from public, anon, authenticated;
 grant execute on function tally.fail(text, text, text, text) to authenticated, service_role;
 
--- The small functions of the hot path are plpgsql: it keeps their plans for the session, while a
--- function in plain SQL that cannot be inlined is planned again by every statement that calls it.
+-- How the hot path is written. Its functions are plpgsql: it keeps their plans for the session, while
+-- a function in plain SQL that cannot be inlined is planned again by every statement that calls it. They
+-- ask for generic plans, since no argument would change one, and go without sequential scans: queues
+-- such as tally.usage_deltas are empty when a plan is made and full when it runs.
 
 create function tally.acting_role()
 returns text

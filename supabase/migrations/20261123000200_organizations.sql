@@ -105,7 +105,7 @@ grant execute on function tally.require_admin(uuid) to authenticated, service_ro
 
 create function tally.require_recorder(organization_id uuid)
 returns void
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_allows boolean;

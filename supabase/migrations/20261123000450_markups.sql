@@ -33,7 +33,7 @@ create policy "members read the markups of their organizations" on public.price_
 
 create function tally.markup_of(organization_id uuid, provider text, model text, at timestamptz)
 returns numeric
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_factor numeric;

@@ -13,6 +13,23 @@ comment on table tally.model_aliases is
   'Which priced model an id names. Documented by the book, or resolved once by a rule and remembered; no target: looked up before and unknown.';
 alter table tally.model_aliases enable row level security;
 
+create table tally.provider_aliases (
+  alias text primary key,
+  to_provider text not null
+);
+comment on table tally.provider_aliases is 'Other names of providers, by which clouds, gateways and SDKs know them.';
+alter table tally.provider_aliases enable row level security;
+
+insert into tally.provider_aliases (alias, to_provider) values
+  ('bedrock', 'aws'), ('amazon-bedrock', 'aws'), ('aws-bedrock', 'aws'), ('amazon', 'aws'),
+  ('gemini', 'google'), ('vertex', 'google'), ('vertexai', 'google'), ('vertex_ai', 'google'),
+  ('google-vertex', 'google'), ('google.vertex', 'google'), ('google.generative-ai', 'google'), ('googleai', 'google'),
+  ('x-ai', 'xai'), ('xai.chat', 'xai'), ('xai.responses', 'xai'),
+  ('azure-openai', 'azure'), ('azure_openai', 'azure'), ('azure.chat', 'azure'),
+  ('openai.chat', 'openai'), ('openai.responses', 'openai'), ('openai.embedding', 'openai'),
+  ('anthropic.messages', 'anthropic'), ('mistral.chat', 'mistral'), ('groq.chat', 'groq'),
+  ('together_ai', 'together'), ('fireworks_ai', 'fireworks'), ('deepseek.chat', 'deepseek');
+
 create table tally.model_rules (
   provider text not null,
   position integer not null,
@@ -50,32 +67,6 @@ comment on function tally.match_model(text, text) is 'The priced model whose rul
 revoke execute on function tally.match_model(text, text) from public, anon, authenticated;
 grant execute on function tally.match_model(text, text) to service_role;
 
-create function tally.remember_model(provider text, model text)
-returns boolean
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_known boolean;
-begin
-  if exists (
-    select from tally.model_aliases as a
-    where a.provider = remember_model.provider and a.alias = remember_model.model
-  ) then
-    return false;
-  end if;
-  insert into tally.model_aliases (provider, alias, to_provider, to_model, source)
-  select remember_model.provider, remember_model.model, m.to_provider, m.to_model, 'rule'
-  from (values (1)) as one
-  left join tally.match_model(remember_model.provider, remember_model.model) as m on true
-  on conflict do nothing
-  returning to_model is not null into v_known;
-  return coalesce(v_known, false);
-end;
-$$;
-comment on function tally.remember_model(text, text) is
-  'Resolves an id that has no card by the rules, once; true when that gave it a priced model.';
-revoke execute on function tally.remember_model(text, text) from public, anon, authenticated;
-
 create function tally.in_daily_window(at timestamptz, daily_from time, daily_to time)
 returns boolean
 language sql immutable security invoker set search_path = ''
@@ -98,7 +89,7 @@ grant execute on function tally.in_daily_window(timestamptz, time, time) to serv
 create function tally.price_call(
   organization_id uuid, provider text, model text, service_tier text, classes jsonb, prompt_tokens bigint,
   at timestamptz, out cost_usd numeric, out price_id bigint, out priced_model text)
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_provider text := price_call.provider;
@@ -153,31 +144,68 @@ revoke execute on function tally.price_call(uuid, text, text, text, jsonb, bigin
 
 create function tally.resolve_model(provider text, model text, out to_provider text, out to_model text)
 returns setof record
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
+declare
+  v_provider text := resolve_model.provider;
 begin
-  if exists (
-    select from public.cost_estimates as e
-    where e.provider = resolve_model.provider and e.model = resolve_model.model
-  ) then
-    return;
-  end if;
-  select a.to_provider, a.to_model into to_provider, to_model
-  from tally.model_aliases as a
-  where a.provider = resolve_model.provider and a.alias = resolve_model.model;
-  if not found then
-    select m.to_provider, m.to_model into to_provider, to_model
-    from tally.match_model(resolve_model.provider, resolve_model.model) as m;
-  end if;
-  if to_model is not null then
-    return next;
-  end if;
+  -- Under its own name first; then, once, under the name that the book has for the provider.
+  for v_attempt in 1..2 loop
+    if exists (
+      select from public.cost_estimates as e where e.provider = v_provider and e.model = resolve_model.model
+    ) then
+      if v_attempt = 2 then
+        to_provider := v_provider;
+        to_model := resolve_model.model;
+        return next;
+      end if;
+      return;
+    end if;
+    select a.to_provider, a.to_model into to_provider, to_model
+    from tally.model_aliases as a
+    where a.provider = v_provider and a.alias = resolve_model.model;
+    if not found then
+      select m.to_provider, m.to_model into to_provider, to_model
+      from tally.match_model(v_provider, resolve_model.model) as m;
+    end if;
+    if to_model is not null then
+      return next;
+      return;
+    end if;
+    select p.to_provider into v_provider from tally.provider_aliases as p where p.alias = resolve_model.provider;
+    exit when not found;
+  end loop;
 end;
 $$;
 comment on function tally.resolve_model(text, text) is
   'The priced model that an id without a card of its own names, by alias or rule; no row: the id itself.';
 revoke execute on function tally.resolve_model(text, text) from public, anon, authenticated;
 grant execute on function tally.resolve_model(text, text) to service_role;
+
+create function tally.remember_model(provider text, model text)
+returns void
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+  if exists (
+    select from tally.model_aliases as a
+    where a.provider = remember_model.provider and a.alias = remember_model.model
+  ) or exists (
+    select from public.cost_estimates as e
+    where e.provider = remember_model.provider and e.model = remember_model.model
+  ) then
+    return;
+  end if;
+  insert into tally.model_aliases (provider, alias, to_provider, to_model, source)
+  select remember_model.provider, remember_model.model, m.to_provider, m.to_model, 'rule'
+  from (values (1)) as one
+  left join tally.resolve_model(remember_model.provider, remember_model.model) as m on true
+  on conflict do nothing;
+end;
+$$;
+comment on function tally.remember_model(text, text) is
+  'Resolves an id that has no card of its own, once; an id that nothing recognizes is remembered as such.';
+revoke execute on function tally.remember_model(text, text) from public, anon, authenticated;
 
 create function tally.check_classes(classes jsonb)
 returns void
@@ -277,7 +305,7 @@ create function tally.upper_bound_cost(
   organization_id uuid default null, service_tier text default null, at timestamptz default now(),
   classes text[] default null, out cost_usd numeric, out price_id bigint)
 returns setof record
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_provider text := upper_bound_cost.provider;

@@ -236,7 +236,8 @@ begin
   update tally.model_aliases as a
   set to_provider = m.to_provider, to_model = m.to_model
   from tally.model_aliases as o
-  cross join lateral tally.match_model(o.provider, o.alias) as m
+  left join tally.provider_aliases as p on p.alias = o.provider
+  cross join lateral tally.match_model(coalesce(p.to_provider, o.provider), o.alias) as m
   where o.source = 'rule' and a.provider = o.provider and a.alias = o.alias
     and (a.to_provider, a.to_model) is distinct from (m.to_provider, m.to_model);
   return v_counts;

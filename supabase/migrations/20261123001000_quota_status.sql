@@ -2,7 +2,7 @@
 
 create function tally.quota_states(organization_id uuid, at timestamptz, among uuid[] default null)
 returns table (quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz, used numeric, held numeric)
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 begin
   return query

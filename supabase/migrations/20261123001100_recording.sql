@@ -42,9 +42,6 @@ create type tally.checked_event as (
 comment on type tally.checked_event is
   'An event made whole and priced. states_…: what the caller said himself. problem: {code, field, message} when it cannot be recorded.';
 
--- Functions of the hot path ask for generic plans: planning their statements anew for every call costs
--- more than running them, and no argument would change the plan.
-
 create function tally.blame_event(event jsonb, error text)
 returns jsonb
 language plpgsql stable security invoker set search_path = ''
@@ -174,7 +171,7 @@ comment on type tally.completed_event is 'An event whose quantities agree, or wh
 
 create function tally.complete_quantities(event tally.event)
 returns tally.completed_event
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   e tally.event := complete_quantities.event;
@@ -326,7 +323,7 @@ revoke execute on function tally.ensure_month(timestamptz) from public, anon, au
 create function tally.goes_beyond_hold(
   event tally.event, priced_model text, hold_quotas uuid[], released jsonb)
 returns boolean
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   e tally.event := goes_beyond_hold.event;
@@ -360,7 +357,7 @@ revoke execute on function tally.goes_beyond_hold(tally.event, text, uuid[], jso
 
 create function tally.answer_replay(checked tally.checked_event)
 returns tally.recorded_event
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_new tally.event := (answer_replay.checked).event;
@@ -452,7 +449,7 @@ revoke execute on function tally.record_event(tally.checked_event, uuid[], jsonb
 
 create function tally.write_events(events tally.checked_event[])
 returns setof tally.recorded_event
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 begin
   perform tally.ensure_month(m.month)

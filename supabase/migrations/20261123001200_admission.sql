@@ -201,7 +201,7 @@ revoke execute on function tally.find_blocking_quota(uuid, uuid[], jsonb, boolea
 create function tally.admit(
   request tally.reserve_request, amounts jsonb, is_unpriced boolean, priced_model text, at timestamptz,
   among uuid[] default null, out quota_ids uuid[], out blocked_by jsonb)
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_organization_id uuid := (admit.request).organization_id;

@@ -2,7 +2,7 @@
 
 create function tally.find_hold(hold_id uuid)
 returns public.usage_holds
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_hold public.usage_holds;
