@@ -90,6 +90,12 @@ test("a function gets the path from its name on, the body, and a hosted project'
   );
 });
 
+test("an answer that does not wait for the whole body arrives", async () => {
+  const body = new Uint8Array(20_000_000);
+  const answer = await callFunction("echo/too-large", { method: "POST", body });
+  expect([answer.status, await answer.text()]).toEqual([413, "too large"]);
+});
+
 test("nothing of the shell reaches a function: its provider key would spend money", async () => {
   const answer = await callFunction("echo");
   const { env, openai } = (await answer.json()) as { env: string[]; openai: string };

@@ -118,6 +118,18 @@ test("Ctrl-C ends every process; a restart has the data, the users and the keys"
   expect((await again.from("notes").select("body")).data).toEqual([{ body: "kept" }]);
 });
 
+test("Ctrl-C during the start ends every process too", async () => {
+  await using elsewhere = await makeOther();
+  const args = ["--port", "0"];
+  const starting = runTallybase("dev", { project, stateDir: elsewhere.path, args });
+  await starting.wrote("Postgres 17 on port");
+  const family = listFamily(Number(starting.child.pid));
+  starting.child.kill("SIGINT");
+  expect(await starting.exited).toBe(0);
+  expect(starting.output()).not.toContain("Ready in");
+  expect(await listSurvivors(family, 5_000)).toEqual([]);
+});
+
 test("the end of its launcher ends the stack", async () => {
   const stack = await start();
   const family = await familyOf(stack);

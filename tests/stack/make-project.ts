@@ -36,7 +36,9 @@ insert into public.notes (user_id, body) values (gen_random_uuid(), 'from the se
   // Both ways to write a function.
   "supabase/functions/echo/index.ts": `
 export default {
-  fetch: async (request: Request) => Response.json({
+  fetch: async (request: Request) => request.url.endsWith("/too-large")
+    ? new Response("too large", { status: 413 })
+    : Response.json({
     url: request.url,
     method: request.method,
     body: await request.text(),

@@ -10,7 +10,8 @@ const PASSED_ON =
 
 /** The variables of an edge function: its settings, and what Deno needs. */
 export function functionEnvironment(settings: Record<string, string>): Record<string, string> {
-  const environment: Record<string, string> = {};
+  // Companies add their own certificate authorities to the system's.
+  const environment: Record<string, string> = { DENO_TLS_CA_STORE: "system,mozilla" };
   for (const [name, value] of Object.entries(process.env)) {
     if (value !== undefined && PASSED_ON.test(name)) environment[name] = value;
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 
@@ -19,8 +20,8 @@ export async function answerWithFetch(
   const request = new Request(new URL(incoming.url ?? "/", origin), {
     method,
     headers,
-    ...(hasBody && { body: Readable.toWeb(incoming) as ReadableStream, duplex: "half" }),
-  } as RequestInit);
+    ...(hasBody && { body: await buffer(incoming) }),
+  });
   const response = await handler(request);
   outgoing.statusCode = response.status;
   for (const [name, value] of response.headers) outgoing.appendHeader(name, value);

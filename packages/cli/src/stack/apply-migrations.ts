@@ -40,12 +40,14 @@ export async function isUpToDate(
   versions: string[],
   withSeed: boolean,
 ): Promise<boolean> {
+  const [history] = await sql`
+    select to_regclass('supabase_migrations.schema_migrations') is not null as has_migrations,
+      to_regclass('supabase_migrations.seed_files') is not null as has_seeds`;
+  if (!history?.has_migrations || (withSeed && !history.has_seeds)) return false;
   const applied = await sql`select version from supabase_migrations.schema_migrations`;
   const known = new Set(applied.map((row) => row.version));
   if (!versions.every((version) => known.has(version))) return false;
-  if (!withSeed) return true;
-  const seeds = await sql`select from supabase_migrations.seed_files`;
-  return seeds.length > 0;
+  return !withSeed || (await sql`select from supabase_migrations.seed_files`).length > 0;
 }
 
 /**

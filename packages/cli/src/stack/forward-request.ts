@@ -49,9 +49,10 @@ export function forwardRequest(
       upstream.destroy();
       resolve(true);
     });
-    upstream.once("error", () => {
-      if (outgoing.headersSent) outgoing.destroy();
-      else resolve(false);
+    upstream.on("error", () => {
+      // A target that has answered may leave the rest of the body unread: that is no failure.
+      incoming.unpipe(upstream).resume();
+      if (!outgoing.headersSent) resolve(false);
     });
     upstream.once("response", (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.statusMessage, passedOn(answer.headers));

@@ -28,6 +28,8 @@ export async function serveOrigin(parts: OriginParts): Promise<Origin> {
   });
   // A metered stream may be silent for minutes; the functions have limits of their own.
   server.requestTimeout = 0;
+  // Longer than clients keep an idle connection, so that they do not send into one we just closed.
+  server.keepAliveTimeout = 65_000;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(parts.port, "127.0.0.1", resolve);
