@@ -12,7 +12,7 @@ const { useDatabase } = createRequire(import.meta.url)(
 
 const STEPS = Number(process.env.RACE_STEPS ?? 10_000);
 const CALLERS = Number(process.env.RACE_CALLERS ?? 32);
-const TIMEOUT_MS = 60_000 + STEPS * 30;
+const TIMEOUT_MS = 60_000 + STEPS * 6;
 
 async function race(url: string): Promise<void> {
   const result = await runCallers({

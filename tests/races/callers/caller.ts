@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Arena, MOST_TOKENS } from "./arena.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, quote } from "./connection.ts";
 import { mintId } from "./mint-id.ts";
 import type { RandomSource } from "./random-source.ts";
 
@@ -100,8 +100,8 @@ export function createCaller({ arena, random, connection, twin, recorded }: Call
 
   async function settleAfterRollingBack(hold: string, call: Event): Promise<void> {
     const event = useOf(call);
-    await connection.rollBack((sql) =>
-      sql.unsafe(`select ${SETTLE}`, [hold, JSON.stringify(event), "true"]),
+    await connection.rollBack(
+      `public.settle_usage(${quote(hold)}, ${quote(JSON.stringify(event))})`,
     );
     await settle(hold, event);
   }
@@ -144,7 +144,7 @@ export function createCaller({ arena, random, connection, twin, recorded }: Call
 
   async function reserveAndRollBack(): Promise<void> {
     const request = JSON.stringify({ ...describeCall(), estimated_cost: 0.0001 });
-    await connection.rollBack((sql) => sql.unsafe(`select ${RESERVE}`, [request]));
+    await connection.rollBack(`public.reserve_usage(${quote(request)})`);
   }
 
   async function tick(): Promise<void> {

@@ -1,16 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
-import postgres, { type Sql, type TransactionSql } from "postgres";
+import postgres, { type Sql } from "postgres";
 
 /** One connection that survives the end of its backend, of the server, of the network. */
 export interface Connection {
-  sql: Sql;
+  /** For what is not repeated. */
+  readonly sql: Sql;
   /**
    * Evaluates an expression and returns its value. When the connection is lost on the way it asks
    * again, as a client does that cannot know whether its call arrived: use it for what may be repeated.
    */
   ask<T>(expression: string, ...parameters: (string | boolean | null)[]): Promise<T>;
-  /** Runs `work` in a transaction and rolls it back. */
-  rollBack(work: (sql: TransactionSql) => Promise<unknown>): Promise<void>;
+  /** Evaluates an expression, its parameters written into it, in a transaction that is rolled back. */
+  rollBack(expression: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -37,37 +38,70 @@ export function isLoss(error: unknown): boolean {
   return error instanceof Error && "code" in error && LOST.has(String(error.code));
 }
 
-const ROLLED_BACK = new Error("rolled back");
+/** A literal of SQL. */
+export function quote(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}
+
+/** A client that hears nothing for so long gives the connection up. */
+const PATIENCE_MS = 15_000;
+
+class Silence extends Error {
+  readonly code = "CONNECT_TIMEOUT";
+}
 
 export function openConnection(url: string, losses: Losses): Connection {
-  const sql = postgres(url, {
-    max: 1,
-    backoff: () => 0.05,
-    onnotice: () => undefined,
-    connection: { synchronous_commit: "on" },
-  });
+  const connect = () =>
+    postgres(url, {
+      max: 1,
+      onnotice: () => undefined,
+      connection: { synchronous_commit: "on" },
+    });
+  let sql = connect();
+
+  async function run(statement: string, parameters: (string | boolean | null)[]) {
+    const timer = new AbortController();
+    const silence = delay(PATIENCE_MS, null, { signal: timer.signal }).then(() => {
+      throw new Silence("No answer");
+    });
+    // Whichever comes second is of no interest.
+    silence.catch(() => undefined);
+    try {
+      return await Promise.race([sql.unsafe(statement, parameters), silence]);
+    } catch (error) {
+      if (isLoss(error)) {
+        losses.count += 1;
+        // The driver may leave later queries of a lost connection without an answer: a new one it is.
+        sql.end({ timeout: 0 }).catch(() => undefined);
+        sql = connect();
+        await delay(20);
+      }
+      throw error;
+    } finally {
+      timer.abort();
+    }
+  }
+
   return {
-    sql,
+    get sql() {
+      return sql;
+    },
     ask: async (expression, ...parameters) => {
       for (;;) {
         try {
-          const [row] = await sql.unsafe(`select ${expression} as answer`, parameters);
+          const [row] = await run(`select ${expression} as answer`, parameters);
           return row?.answer;
         } catch (error) {
           if (!isLoss(error)) throw error;
-          losses.count += 1;
-          await delay(20);
         }
       }
     },
-    rollBack: async (work) => {
+    // In one message: the driver's own transactions fail uncaught when the connection is lost in them.
+    rollBack: async (expression) => {
       try {
-        await sql.begin(async (transaction) => {
-          await work(transaction);
-          throw ROLLED_BACK;
-        });
+        await run(`begin; select ${expression}; rollback`, []);
       } catch (error) {
-        if (error !== ROLLED_BACK && !isLoss(error)) throw error;
+        if (!isLoss(error)) throw error;
       }
     },
     close: () => sql.end({ timeout: 1 }),

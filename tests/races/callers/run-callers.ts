@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Arena, openArena } from "./arena.ts";
 import { createCaller, type Event } from "./caller.ts";
-import { type Connection, isLoss, type Losses, openConnection } from "./connection.ts";
+import { type Connection, type Losses, openConnection } from "./connection.ts";
 import { createRandom } from "./random-source.ts";
 
 /** How much to do, and what to do to the connections meanwhile. */
@@ -76,18 +76,16 @@ export async function runCallers(options: RunOptions): Promise<RunResult> {
   return { arena, recorded, errors, overspent, losses: losses.count };
 }
 
-async function findOverspent(observer: Connection, arena: Arena): Promise<string[]> {
-  try {
-    const rows = await observer.sql`
-      select s.quota_id || ' ' || s.metric as quota
-      from unnest(${arena.strict}::uuid[]) as o (id)
+function findOverspent(observer: Connection, arena: Arena): Promise<string[]> {
+  return observer.ask<string[]>(
+    `array(
+      select s.quota_id || ' ' || s.metric
+      from unnest($1::text::uuid[]) as o (id)
       cross join lateral public.quota_status(o.id) as s
-      where s.enforcement = 'hard' and s.current_usage + s.reserved > s.quota_limit`;
-    return rows.map(({ quota }) => quota);
-  } catch (error) {
-    if (isLoss(error)) return [];
-    throw error;
-  }
+      where s.enforcement = 'hard' and s.current_usage + s.reserved > s.quota_limit
+    )`,
+    `{${arena.strict.join(",")}}`,
+  );
 }
 
 async function terminateOne(connection: Connection): Promise<void> {
