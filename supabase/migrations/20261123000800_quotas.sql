@@ -246,6 +246,15 @@ comment on function tally.lock_folding(uuid) is
   'Keeps folds of an organization and changes of its quotas apart until the end of the transaction.';
 revoke execute on function tally.lock_folding(uuid) from public, anon, authenticated;
 
+create function tally.try_lock_folding(organization_id uuid)
+returns boolean
+language sql volatile security invoker set search_path = ''
+as $$
+  select pg_try_advisory_xact_lock(hashtextextended('fold ' || try_lock_folding.organization_id, 0))
+$$;
+comment on function tally.try_lock_folding(uuid) is 'The same without waiting; false when somebody else has the lock.';
+revoke execute on function tally.try_lock_folding(uuid) from public, anon, authenticated;
+
 create function tally.open_quota()
 returns trigger
 language plpgsql volatile security definer set search_path = ''

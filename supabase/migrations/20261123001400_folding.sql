@@ -142,6 +142,9 @@ begin
     order by random()
     limit tick.max_organizations
   loop
+    -- An organization whose quotas are being changed waits for the next run: waiting here, with the
+    -- locks of others held, could end in a deadlock.
+    continue when not tally.try_lock_folding(v_organization);
     v_folded := v_folded + tally.fold(v_organization);
     v_organizations := v_organizations + 1;
   end loop;

@@ -1,0 +1,21 @@
+-- The design to compare with: one counter per organization, updated and committed before the call and
+-- after it, and the event inserted in a transaction of its own.
+create schema plain;
+create table plain.quotas (
+  organization integer not null,
+  scope integer not null,
+  used numeric not null default 0,
+  quota_limit numeric not null,
+  primary key (organization, scope)
+);
+create table plain.events (
+  id uuid primary key default gen_random_uuid(),
+  organization integer not null,
+  provider text not null,
+  model text not null,
+  input_tokens integer not null,
+  output_tokens integer not null,
+  cost_usd numeric not null,
+  created_at timestamptz not null default now()
+);
+create index events_by_organization on plain.events (organization, created_at desc);
