@@ -1,0 +1,296 @@
+-- What an event says: read from JSON, checked, made whole, priced. Nothing is written here.
+
+create type tally.event as (
+  organization_id uuid,
+  id uuid,
+  created_at timestamptz,
+  provider text,
+  model text,
+  tool_name text,
+  operation text,
+  resource_type text,
+  service_tier text,
+  status text,
+  user_id uuid,
+  api_key_id uuid,
+  execution_id uuid,
+  session_id text,
+  workflow_id text,
+  input_tokens bigint,
+  output_tokens bigint,
+  classes jsonb,
+  units numeric,
+  unit_type text,
+  cost_usd numeric,
+  duration_ms integer,
+  is_estimated boolean,
+  is_byok boolean,
+  idempotency_key text,
+  request_metadata jsonb
+);
+comment on type tally.event is 'What a caller may say of an event: the keys of its JSON.';
+
+create type tally.checked_event as (
+  event tally.event,
+  price_id bigint,
+  priced_model text,
+  states_id boolean,
+  states_time boolean,
+  states_cost boolean,
+  problem jsonb
+);
+comment on type tally.checked_event is
+  'An event made whole and priced. states_…: what the caller said himself. problem: {code, field, message} when it cannot be recorded.';
+
+create function tally.blame_event(event jsonb, error text)
+returns jsonb
+language plpgsql stable security invoker set search_path = ''
+as $$
+declare
+  v_key text;
+  v_type text;
+begin
+  if jsonb_typeof(blame_event.event) is distinct from 'object' then
+    return jsonb_build_object('code', 'PT400', 'field', null, 'message', 'An event must be a JSON object.');
+  end if;
+  for v_key in select jsonb_object_keys(blame_event.event) loop
+    begin
+      perform jsonb_populate_record(null::tally.event, jsonb_build_object(v_key, blame_event.event -> v_key));
+    exception when others then
+      select case format_type(a.atttypid, a.atttypmod)
+        when 'bigint' then 'a whole number'
+        when 'integer' then 'a whole number'
+        when 'numeric' then 'a number'
+        when 'uuid' then 'a uuid'
+        when 'boolean' then 'true or false'
+        when 'timestamp with time zone' then 'a time such as 2026-11-23T09:30:00Z'
+        else format_type(a.atttypid, a.atttypmod)
+      end into v_type
+      from pg_catalog.pg_attribute as a
+      where a.attrelid = 'tally.event'::regclass and a.attname = v_key;
+      return jsonb_build_object('code', 'PT400', 'field', v_key,
+        'message', format('%s must be %s, not %s.', v_key, v_type, left((blame_event.event -> v_key)::text, 80)));
+    end;
+  end loop;
+  return jsonb_build_object('code', 'PT400', 'field', null, 'message', blame_event.error);
+end;
+$$;
+comment on function tally.blame_event(jsonb, text) is 'Names the field of an event whose value has the wrong type.';
+revoke execute on function tally.blame_event(jsonb, text) from public, anon, authenticated;
+
+create function tally.find_problem(event tally.event, raw jsonb, at timestamptz)
+returns text[]
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  e tally.event := find_problem.event;
+  v_unknown jsonb := find_problem.raw - '{organization_id,id,created_at,provider,model,tool_name,operation,resource_type,service_tier,status,user_id,api_key_id,execution_id,session_id,workflow_id,input_tokens,output_tokens,classes,units,unit_type,cost_usd,duration_ms,is_estimated,is_byok,idempotency_key,request_metadata}'::text[];
+  v_limits tally.settings;
+  v_field text;
+begin
+  select r.key into v_field
+  from jsonb_each(find_problem.raw) as r
+  where jsonb_typeof(r.value) in ('object', 'array') and r.key not in ('classes', 'request_metadata')
+  order by r.key
+  limit 1;
+  if v_unknown <> '{}' then
+    return array[(select min(k) from jsonb_object_keys(v_unknown) as k), 'is not a field of an event.'];
+  elsif v_field is not null then
+    return array[v_field, 'must not be an object or a list.'];
+  elsif e.organization_id is null then
+    return array['organization_id', 'is missing.'];
+  elsif e.provider is null or btrim(e.provider) = '' then
+    return array['provider', 'is missing.'];
+  elsif e.model is null or btrim(e.model) = '' then
+    return array['model', 'is missing.'];
+  elsif e.input_tokens not between 0 and 1000000000000 then
+    return array['input_tokens', 'must be from 0 to 1e12.'];
+  elsif e.output_tokens not between 0 and 1000000000000 then
+    return array['output_tokens', 'must be from 0 to 1e12.'];
+  elsif jsonb_typeof(e.classes) <> 'object' then
+    return array['classes', 'must be an object of class and quantity.'];
+  elsif (e.units is null) <> (e.unit_type is null) then
+    return array['units', 'and unit_type belong together.'];
+  elsif not e.units between 0 and 1e15 then
+    return array['units', 'must be a number from 0 to 1e15.'];
+  elsif e.input_tokens is null and e.output_tokens is null and e.classes is null and e.units is null
+    and e.cost_usd is null and coalesce(e.status, 'success') = 'success' then
+    return array['input_tokens', 'is missing: an event must say what was used (tokens, classes or units; 0 is an answer).'];
+  elsif not e.cost_usd between 0 and 1e9 then
+    return array['cost_usd', 'must be a number from 0 to 1e9.'];
+  elsif e.status not in ('success', 'failed', 'timeout', 'aborted') then
+    return array['status', 'must be success, failed, timeout or aborted.'];
+  elsif e.duration_ms < 0 then
+    return array['duration_ms', 'must be zero or more.'];
+  elsif length(e.idempotency_key) not between 1 and 255 then
+    return array['idempotency_key', 'must have 1 to 255 characters.'];
+  elsif greatest(length(e.provider), length(e.model), length(e.tool_name), length(e.operation),
+    length(e.resource_type), length(e.service_tier), length(e.session_id), length(e.workflow_id)) > 256 then
+    select min(r.key) into v_field
+    from jsonb_each_text(find_problem.raw - '{request_metadata,classes,idempotency_key}'::text[]) as r
+    where length(r.value) > 256;
+    return array[v_field, 'may have at most 256 characters.'];
+  elsif e.request_metadata is not null
+    and (jsonb_typeof(e.request_metadata) <> 'object' or octet_length(e.request_metadata::text) > 16384) then
+    return array['request_metadata', 'must be an object of at most 16 KB.'];
+  end if;
+  if e.id is not null then
+    if substr(e.id::text, 15, 1) <> '7' then
+      return array['id', 'must be a uuid of version 7: the time of the event is inside it.'];
+    elsif e.created_at is not null and tally.uuid_time(e.id) <> date_trunc('milliseconds', e.created_at) then
+      return array['created_at', 'is not the time inside id; they must agree to the millisecond.'];
+    end if;
+    e.created_at := tally.uuid_time(e.id);
+  end if;
+  if e.created_at is not null then
+    select * into v_limits from tally.settings;
+    if e.created_at < find_problem.at - v_limits.event_late_limit then
+      return array['created_at', format('is more than %s ago; the operator can load older usage in bulk.', v_limits.event_late_limit)];
+    elsif e.created_at > find_problem.at + v_limits.event_early_limit then
+      return array['created_at', format('is more than %s ahead; check the clock of the sender.', v_limits.event_early_limit)];
+    end if;
+  end if;
+  if (e.cost_usd is not null or e.api_key_id is not null or e.user_id is distinct from auth.uid() and e.user_id is not null)
+    and not tally.is_operator() then
+    if e.cost_usd is not null then
+      return array['cost_usd', 'is computed here; only the operator may state it.'];
+    elsif e.api_key_id is not null then
+      return array['api_key_id', 'is set by the server that checked the key.'];
+    end if;
+    return array['user_id', 'must be your own.'];
+  end if;
+  return null;
+end;
+$$;
+comment on function tally.find_problem(tally.event, jsonb, timestamptz) is
+  'The first rule that an event breaks, as [field, complaint]; null when it is fine. Rules about classes are in tally.complete_quantities.';
+revoke execute on function tally.find_problem(tally.event, jsonb, timestamptz) from public, anon, authenticated;
+
+create type tally.completed_event as (event tally.event, problem text[]);
+comment on type tally.completed_event is 'An event whose quantities agree, or what is wrong with them as [field, complaint].';
+
+create function tally.complete_quantities(event tally.event)
+returns tally.completed_event
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+  e tally.event := complete_quantities.event;
+  v_class text;
+  v_kind text;
+  v_value jsonb;
+  v_input numeric := 0;
+  v_output numeric := 0;
+  v_given jsonb := coalesce((complete_quantities.event).classes, '{}');
+  v_unit text;
+begin
+  for v_class, v_value, v_kind in
+    select q.key, q.value, (select c.kind from tally.usage_classes as c where c.class = q.key)
+    from jsonb_each(v_given) as q
+  loop
+    if v_kind is null then
+      return (e, array['classes.' || v_class, 'is not a class of tally.usage_classes.'])::tally.completed_event;
+    elsif jsonb_typeof(v_value) <> 'number' or not v_value::numeric between 0 and 1e12
+      or v_kind <> 'unit' and v_value::numeric % 1 <> 0 then
+      return (e, array['classes.' || v_class, format('must be a %s from 0 to 1e12, not %s.',
+        case when v_kind = 'unit' then 'number' else 'whole number' end, left(v_value::text, 80))])::tally.completed_event;
+    elsif v_kind = 'input' then
+      v_input := v_input + v_value::numeric;
+    elsif v_kind = 'output' then
+      v_output := v_output + v_value::numeric;
+    end if;
+  end loop;
+
+  -- Tokens that no class names are plain text tokens, unless the caller counted those himself.
+  if e.input_tokens is null then
+    e.input_tokens := v_input;
+  elsif e.input_tokens < v_input or e.input_tokens > v_input and v_given ? 'input' then
+    return (e, array['classes', format('add up to %s input tokens, but input_tokens is %s.', v_input, e.input_tokens)])::tally.completed_event;
+  elsif e.input_tokens > v_input then
+    v_given := v_given || jsonb_build_object('input', e.input_tokens - v_input);
+  end if;
+  if e.output_tokens is null then
+    e.output_tokens := v_output;
+  elsif e.output_tokens < v_output or e.output_tokens > v_output and v_given ? 'output' then
+    return (e, array['classes', format('add up to %s output tokens, but output_tokens is %s.', v_output, e.output_tokens)])::tally.completed_event;
+  elsif e.output_tokens > v_output then
+    v_given := v_given || jsonb_build_object('output', e.output_tokens - v_output);
+  end if;
+
+  if e.units is not null then
+    select c.class into v_unit
+    from tally.usage_classes as c
+    where c.kind = 'unit' and lower(e.unit_type) in (c.class, c.plural);
+    if v_unit is null then
+      return (e, array['unit_type', 'is not a unit of tally.usage_classes.'])::tally.completed_event;
+    elsif (v_given -> v_unit)::numeric <> e.units then
+      return (e, array['units', 'says something else than classes.'])::tally.completed_event;
+    end if;
+    e.unit_type := v_unit;
+    v_given := v_given || jsonb_build_object(v_unit, e.units);
+  end if;
+  e.classes := v_given;
+  return (e, null)::tally.completed_event;
+end;
+$$;
+comment on function tally.complete_quantities(tally.event) is
+  'Makes totals and classes of an event agree: every token in exactly one class, units by their singular name.';
+revoke execute on function tally.complete_quantities(tally.event) from public, anon, authenticated;
+
+create function tally.check_event(raw jsonb, at timestamptz)
+returns tally.checked_event
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_event tally.event;
+  v_checked tally.checked_event;
+  v_completed tally.completed_event;
+  v_problem text[];
+  v_cost numeric;
+begin
+  begin
+    v_event := jsonb_populate_record(null::tally.event, check_event.raw);
+  exception when data_exception or invalid_parameter_value or datatype_mismatch then
+    v_checked.problem := tally.blame_event(check_event.raw, sqlerrm);
+    return v_checked;
+  end;
+  v_problem := tally.find_problem(v_event, check_event.raw, check_event.at);
+  if v_problem is null then
+    v_completed := tally.complete_quantities(v_event);
+    v_event := v_completed.event;
+    v_problem := v_completed.problem;
+  end if;
+  if v_problem is not null then
+    v_checked.event := v_event;
+    v_checked.problem := jsonb_build_object(
+      'code', 'PT400', 'field', v_problem[1], 'message', v_problem[1] || ' ' || v_problem[2]);
+    return v_checked;
+  end if;
+
+  v_checked.states_id := v_event.id is not null;
+  v_checked.states_time := v_event.created_at is not null or v_event.id is not null;
+  v_checked.states_cost := v_event.cost_usd is not null;
+  v_event.created_at := date_trunc('milliseconds', coalesce(
+    v_event.created_at, case when v_event.id is not null then tally.uuid_time(v_event.id) end, check_event.at));
+  v_event.id := coalesce(v_event.id, tally.uuid_v7(v_event.created_at));
+  v_event.resource_type := coalesce(v_event.resource_type, 'token');
+  v_event.service_tier := coalesce(v_event.service_tier, 'standard');
+  v_event.status := coalesce(v_event.status, 'success');
+  v_event.is_estimated := coalesce(v_event.is_estimated, false);
+  v_event.is_byok := coalesce(v_event.is_byok, false);
+  v_event.user_id := coalesce(v_event.user_id, auth.uid());
+
+  select p.cost_usd, p.price_id, p.priced_model into v_cost, v_checked.price_id, v_checked.priced_model
+  from tally.price_call(v_event.organization_id, v_event.provider, v_event.model, v_event.service_tier,
+    v_event.classes, v_event.input_tokens, v_event.created_at) as p;
+  if v_checked.states_cost then
+    v_checked.price_id := null;
+  else
+    v_event.cost_usd := v_cost;
+  end if;
+  v_checked.event := v_event;
+  return v_checked;
+end;
+$$;
+comment on function tally.check_event(jsonb, timestamptz) is
+  'Reads one event: checked, made whole, priced by the card of its own moment. Says what is wrong instead of raising it.';
+revoke execute on function tally.check_event(jsonb, timestamptz) from public, anon, authenticated;
