@@ -54,6 +54,8 @@ export function openConnection(url: string, losses: Losses): Connection {
   const connect = () =>
     postgres(url, {
       max: 1,
+      // The question for them cannot be caught when the connection is lost in it.
+      fetch_types: false,
       onnotice: () => undefined,
       connection: { synchronous_commit: "on" },
     });

@@ -78,8 +78,8 @@ export async function runCallers(options: RunOptions): Promise<RunResult> {
 
 function findOverspent(observer: Connection, arena: Arena): Promise<string[]> {
   return observer.ask<string[]>(
-    `array(
-      select s.quota_id || ' ' || s.metric
+    `(
+      select coalesce(jsonb_agg(s.quota_id || ' ' || s.metric), '[]')
       from unnest($1::text::uuid[]) as o (id)
       cross join lateral public.quota_status(o.id) as s
       where s.enforcement = 'hard' and s.current_usage + s.reserved > s.quota_limit
