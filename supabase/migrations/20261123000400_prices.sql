@@ -80,13 +80,13 @@ create table public.cost_estimates (
   constraint validity_runs_forward check (valid_to > valid_from),
   constraint daily_window_is_whole check ((daily_from is null) = (daily_to is null) and daily_from <> daily_to),
   constraint manager_is_known check (managed_by in ('book', 'operator')),
+  -- The key as one text: with columns of its own this index would be taken for the lookup of prices,
+  -- which the b-tree below does in half the time.
   constraint cards_of_one_key_do_not_overlap exclude using gist (
-    provider with =,
-    model with =,
-    service_tier with =,
-    context_from with =,
-    (coalesce(organization_id, '00000000-0000-0000-0000-000000000000')) with =,
-    (coalesce(extract(epoch from daily_from), -1)) with =,
+    (
+      provider || chr(31) || model || chr(31) || service_tier || chr(31) || context_from || chr(31)
+      || coalesce(organization_id::text, '') || chr(31) || coalesce(extract(epoch from daily_from)::text, '')
+    ) with =,
     (tstzrange(valid_from, valid_to)) with &&
   ) where (withdrawn_at is null)
 );

@@ -28,7 +28,7 @@ insert into tally.provider_aliases (alias, to_provider) values
   ('azure-openai', 'azure'), ('azure_openai', 'azure'), ('azure.chat', 'azure'),
   ('openai.chat', 'openai'), ('openai.responses', 'openai'), ('openai.embedding', 'openai'),
   ('anthropic.messages', 'anthropic'), ('mistral.chat', 'mistral'), ('groq.chat', 'groq'),
-  ('together_ai', 'together'), ('fireworks_ai', 'fireworks'), ('deepseek.chat', 'deepseek');
+  ('voyage', 'voyageai'), ('together_ai', 'together'), ('fireworks_ai', 'fireworks'), ('deepseek.chat', 'deepseek');
 
 create table tally.model_rules (
   provider text not null,

@@ -34,6 +34,11 @@ export function readOpenAi(
     }
   }
   readTools(draft, usage, owner, api);
+  // Perplexity's fee per request goes by this size, and the book has no class for each.
+  const searched = field(usage, "search_context_size");
+  if (typeof searched === "string") {
+    draft.anomalies.push(`unmetered_tool: request fee, search context ${searched.slice(0, 20)}`);
+  }
 }
 
 /** What the provider charged: xAI in ticks, OpenRouter and Perplexity in USD. */
