@@ -10,7 +10,8 @@ select tests.hold('acme', '{"input_tokens": 100, "max_output_tokens": 20, "reque
 
 select results_eq(
   format('select metric, reserved from public.quota_status(%L) order by metric', tests.id_of('acme')),
-  $$ values ('cost_usd', 0.0003), ('input_tokens', 100), ('output_tokens', 20), ('requests', 3), ('total_tokens', 120) $$,
+  $$ values ('cost_usd', 0.0003), ('input_tokens', 100), ('output_tokens', 20), ('requests', 3),
+       ('total_tokens', 120) $$,
   'each on its quota');
 
 select * from finish();

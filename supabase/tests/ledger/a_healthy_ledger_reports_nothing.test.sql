@@ -5,7 +5,8 @@ select plan(2);
 select tests.create_organization('acme');
 select tests.create_model('echo', '{"input": 1, "output": 1}');
 select public.set_quota(tests.id_of('acme'), t, 1000000000, m, timezone => 'Asia/Kathmandu')
-from unnest(array['hourly', 'daily', 'monthly', 'total']) as t, unnest(array['cost_usd', 'requests', 'total_tokens']) as m;
+from unnest(array['hourly', 'daily', 'monthly', 'total']) as t,
+  unnest(array['cost_usd', 'requests', 'total_tokens']) as m;
 select tests.track('acme', '{"model": "unheard-of"}');
 select tests.track('acme', '{"classes": {"cache_read": 5, "reasoning": 3}}');
 select tests.hold('acme') as settled \gset

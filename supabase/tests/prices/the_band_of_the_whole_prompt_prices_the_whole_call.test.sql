@@ -11,7 +11,8 @@ select is((tests.track('acme', '{"input_tokens": 199999}') ->> 'cost_usd')::nume
 select is((tests.track('acme', '{"input_tokens": 200000}') ->> 'cost_usd')::numeric, 0.4015,
   'at the edge, output included');
 select is(
-  (tests.track('acme', '{"input_tokens": 200000, "classes": {"input": 1, "cache_read": 199999}}') ->> 'cost_usd')::numeric,
+  (tests.track('acme', '{"input_tokens": 200000, "classes": {"input": 1, "cache_read": 199999}}')
+    ->> 'cost_usd')::numeric,
   0.4015, 'cached tokens are part of the prompt');
 
 select * from finish();

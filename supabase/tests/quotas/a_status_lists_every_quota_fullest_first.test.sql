@@ -9,7 +9,8 @@ select tests.track('acme', '{"input_tokens": 1000000, "output_tokens": 0}');
 
 select results_eq(
   format('select quota_limit, percent_used, remaining from public.quota_status(%L)', tests.id_of('acme')),
-  $$ values (2::numeric, 50::numeric, 1::numeric), (4, 25, 3), (8, 0, 8) $$, 'a second limit of one scope replaced the first');
+  $$ values (2::numeric, 50::numeric, 1::numeric), (4, 25, 3), (8, 0, 8) $$,
+  'a second limit of one scope replaced the first');
 
 select * from finish();
 rollback;

@@ -9,7 +9,8 @@ select is(
     select tests.error_of('update public.usage_quotas set ' || c.change) ->> 'constraint'
     from unnest(array['metric = ''joules''', 'quota_type = ''often''', 'quota_limit = -1', 'quota_limit = ''NaN''',
       'current_usage = -1', 'reserved = -1', 'reset_at = null', 'reset_at = period_start', 'enforcement = ''lax''',
-      'unpriced_policy = ''free''', 'alert_thresholds = ''{0}''', 'managed_by = ''nobody''']) with ordinality as c (change, n)
+      'unpriced_policy = ''free''', 'alert_thresholds = ''{0}''', 'managed_by = ''nobody'''])
+      with ordinality as c (change, n)
     order by c.n),
   array['metric_is_known', 'quota_type_is_known', 'limit_is_a_number_not_negative', 'limit_is_a_number_not_negative',
     'usage_is_not_negative', 'reserved_is_not_negative', 'total_never_resets', 'period_runs_forward',

@@ -7,7 +7,8 @@ select public.set_quota(tests.id_of('acme'), 'monthly', 1000000, m)
 from unnest(array['cost_usd', 'total_tokens', 'input_tokens', 'output_tokens', 'requests', 'units']) as m;
 select tests.track('acme', jsonb_build_object('input_tokens', n, 'output_tokens', n % 7))
 from generate_series(1, 100) as n;
-select public.track_usage(tests.event_of('acme', '{"units": 2.5, "unit_type": "second"}') - 'input_tokens' - 'output_tokens');
+select public.track_usage(tests.event_of('acme', '{"units": 2.5, "unit_type": "second"}')
+  - 'input_tokens' - 'output_tokens');
 create temporary view state as
 select metric, current_usage from public.quota_status(tests.id_of('acme'));
 

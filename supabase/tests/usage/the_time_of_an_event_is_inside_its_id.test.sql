@@ -5,7 +5,8 @@ select tests.create_organization('acme');
 select tally.uuid_v7('2026-11-01 10:00:00.123Z') as id \gset
 
 select is(
-  tests.complaint_about(tests.event_of('acme', jsonb_build_object('id', :'id', 'created_at', '2026-11-01 10:00:00.124Z'))),
+  tests.complaint_about(tests.event_of('acme',
+    jsonb_build_object('id', :'id', 'created_at', '2026-11-01 10:00:00.124Z'))),
   'PT400 created_at', 'a time beside it must agree');
 select is(tests.complaint_about(tests.event_of('acme', jsonb_build_object('id', gen_random_uuid()))),
   'PT400 id', 'an id without a time is refused');
