@@ -104,6 +104,7 @@ function addHostedParts(adminUrl: string): Promise<void> {
 
 function settings(port: number, logFile: string): string[] {
   const values = [
+    "max_connections=250",
     `port=${port}`,
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",

@@ -283,8 +283,9 @@ begin
     from tally.quota_period(new.quota_type, v_timezone, new.anchor, now()) as p;
   end if;
   v_ends_at := coalesce(new.reset_at, 'infinity');
-  v_recorded := tally.recorded_usage(new, new.period_start, v_ends_at);
-  select coalesce(sum(
+  -- Events and what is pending of them in one statement: an event that commits in between would be
+  -- counted as pending only.
+  select tally.recorded_usage(new, new.period_start, v_ends_at), coalesce(sum(
     case new.metric
       when 'cost_usd' then d.cost_usd
       when 'total_tokens' then d.input_tokens + d.output_tokens
@@ -293,7 +294,7 @@ begin
       when 'requests' then d.requests
       when 'units' then d.units
     end
-  ), 0) into v_pending
+  ), 0) into v_recorded, v_pending
   from tally.usage_deltas as d
   where d.organization_id = new.organization_id
     and d.created_at >= new.period_start and d.created_at < v_ends_at

@@ -240,7 +240,11 @@ begin
     ) or exists (
       select from tally.lapsed_credit as l where l.organization_id = v_organization_id and l.expires_at <= admit.at
     ) then
-      perform tally.fold(v_organization_id, admit.at);
+      -- Whoever folds already does it for us too; to wait for him with rows locked by an earlier call of
+      -- this transaction could end in a deadlock.
+      if tally.try_lock_folding(v_organization_id) then
+        perform tally.fold(v_organization_id, admit.at);
+      end if;
     end if;
   end if;
 
