@@ -153,8 +153,8 @@ export function createCaller({ arena, random, connection, twin, recorded }: Call
 
   /** What only the loose organization does: use without, beyond and after a hold. */
   async function useFreely(): Promise<void> {
-    const call = { ...describeCall(), organization_id: random.pick(arena.loose) };
-    const event = { ...useOf(call), input_tokens: random.between(0, 2 * MOST_TOKENS) };
+    const call: Event = { ...describeCall(), organization_id: random.pick(arena.loose) };
+    const event: Event = { ...useOf(call), input_tokens: random.between(0, 2 * MOST_TOKENS) };
     switch (random.between(0, 3)) {
       case 0:
         await track({ ...event, idempotency_key: String(event.id) });

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import postgres from "postgres";
 import { type Arena, openArena } from "./arena.ts";
 import { createCaller, type Event } from "./caller.ts";
 import { type Connection, type Losses, openConnection } from "./connection.ts";
@@ -98,7 +99,6 @@ async function terminateOne(connection: Connection): Promise<void> {
 }
 
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { code = "", detail = "", where = "" } = error as Partial<Record<string, string>>;
-  return `${code} ${error.message} ${detail} ${where}`.trim();
+  if (!(error instanceof postgres.PostgresError)) return String(error);
+  return [error.code, error.message, error.detail, error.where].filter(Boolean).join(" ");
 }
