@@ -257,7 +257,7 @@ revoke execute on function tally.try_lock_folding(uuid) from public, anon, authe
 
 create function tally.open_quota()
 returns trigger
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   v_timezone text;

@@ -52,7 +52,7 @@ create function tally.check_quota(
 returns table (
   allowed boolean, quota_limit numeric, current_usage numeric, reserved numeric, remaining numeric,
   quota_type text, metric text, reset_at timestamptz, quota_id uuid)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 begin
   perform tally.require_member(check_quota.organization_id);
@@ -123,7 +123,7 @@ returns table (
   tool_name text, resource_type text, quota_limit numeric, current_usage numeric, reserved numeric,
   remaining numeric, percent_used numeric, level text, period_start timestamptz, reset_at timestamptz,
   enforcement text, managed_by text)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 begin
   perform tally.require_member(quota_status.organization_id);

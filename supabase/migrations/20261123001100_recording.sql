@@ -263,7 +263,7 @@ revoke execute on function tally.require_agreement(tally.recorded_event) from pu
 
 create function tally.track_usage(event jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_event tally.checked_event;
@@ -293,7 +293,7 @@ grant execute on function public.track_usage(jsonb) to authenticated, service_ro
 
 create function tally.track_usage_batch(events jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_checked tally.checked_event[];

@@ -299,7 +299,7 @@ revoke execute on function tally.requested_amounts(tally.reserve_request, numeri
 
 create function tally.reserve_usage(request jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_request tally.reserve_request := tally.read_request(reserve_usage.request);

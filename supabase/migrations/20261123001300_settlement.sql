@@ -71,7 +71,7 @@ revoke execute on function tally.claim_unknown_hold(uuid, tally.event) from publ
 
 create function tally.settle_usage(hold_id uuid, event jsonb, final boolean)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_hold public.usage_holds := tally.find_hold(settle_usage.hold_id);
@@ -163,7 +163,7 @@ grant execute on function public.settle_usage(uuid, jsonb, boolean) to authentic
 
 create function tally.release_hold(hold_id uuid)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_hold public.usage_holds := tally.find_hold(release_hold.hold_id);
@@ -203,7 +203,7 @@ grant execute on function public.release_hold(uuid) to authenticated, service_ro
 
 create function tally.extend_hold(hold_id uuid, seconds integer, extra jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_hold public.usage_holds := tally.find_hold(extend_hold.hold_id);

@@ -3,7 +3,7 @@
 
 create function tally.fold(organization_id uuid, at timestamptz default now())
 returns integer
-language plpgsql volatile security definer set search_path = '' set enable_seqscan = off
+language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off
 as $$
 declare
   v_quota public.usage_quotas;

@@ -10,9 +10,9 @@ const { useDatabase } = createRequire(import.meta.url)(
   "../../scripts/databases/use-database.ts",
 ) as typeof import("../../scripts/databases/use-database.ts");
 
-const STEPS = Number(process.env.RACE_STEPS ?? 10_000);
+const STEPS = Number(process.env.RACE_STEPS ?? 4_000);
 const CALLERS = Number(process.env.RACE_CALLERS ?? 32);
-const TIMEOUT_MS = 60_000 + STEPS * 6;
+const TIMEOUT_MS = 90_000 + STEPS * 15;
 
 async function race(url: string): Promise<void> {
   const result = await runCallers({
