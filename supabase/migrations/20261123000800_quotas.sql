@@ -260,8 +260,6 @@ returns trigger
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
-  -- Events count milliseconds: what happens within this one belongs to a period that starts in it.
-  v_now constant timestamptz := date_trunc('milliseconds', now());
   v_timezone text;
   v_ends_at timestamptz;
   v_recorded numeric;
@@ -272,12 +270,14 @@ begin
   -- Deltas consumed before this quota exists would never reach it; from here on none are.
   perform tally.lock_folding(new.organization_id);
   if new.quota_type = 'total' then
-    -- An account counts from its opening; every other total from the beginning.
-    new.period_start := case when new.is_credit then v_now else timestamptz '-infinity' end;
+    -- An account counts from its opening, to the millisecond as events do; every other total from the
+    -- beginning.
+    new.period_start := case
+      when new.is_credit then date_trunc('milliseconds', now()) else timestamptz '-infinity' end;
     new.reset_at := null;
   elsif new.reset_at > now() then
     new.anchor := coalesce(new.anchor, new.reset_at);
-    select least(p.starts_at, v_now) into new.period_start
+    select least(p.starts_at, now()) into new.period_start
     from tally.quota_period(new.quota_type, v_timezone, new.reset_at, new.reset_at - interval '1 microsecond') as p;
   else
     new.anchor := coalesce(new.anchor, new.reset_at);
