@@ -28,8 +28,10 @@ test(`a server killed ${CRASHES} times amid calls keeps all that it acknowledged
     await Promise.all(crashes);
     console.log(`${result.recorded.size} events, ${result.losses} lost connections`);
     expect(result.losses).toBeGreaterThan(CRASHES);
-    // A crash may take the holds of the last half second: what they kept, others may have got.
-    await checkRun(server.url, { ...result, overspent: [] });
+    // A crash may take the holds of the last half second: what they kept, others may have got, and to
+    // extend one of them is answered with "reserve again".
+    const errors = result.errors.filter((error) => !error.startsWith("PT404 There is no hold"));
+    await checkRun(server.url, { ...result, errors, overspent: [] });
   } finally {
     await server.stop();
   }
