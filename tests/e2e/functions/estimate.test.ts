@@ -9,21 +9,31 @@ const PROMPT = {
   max_output_tokens: 100,
 };
 
-function estimate(body: object, headers: Record<string, string>): Promise<Response> {
-  return fetch(`${stack.FUNCTIONS_URL}/estimate`, {
+interface Answer {
+  input_tokens: number;
+  cost_usd: number;
+  cost_usd_upper: number;
+  quota: { allowed: boolean };
+  code: string;
+  message: string;
+  hint: string;
+}
+
+async function estimate(body: object, headers: Record<string, string>) {
+  const answer = await fetch(`${stack.FUNCTIONS_URL}/estimate`, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
     body: JSON.stringify(body),
   });
+  return { status: answer.status, body: (await answer.json()) as Answer };
 }
 
 const withKey = { authorization: `Bearer ${stack.DEMO_API_KEY}` };
 
 test("an API key is told the tokens, the likely cost and the upper bound of a prompt", async () => {
-  const answer = await estimate(PROMPT, withKey);
+  const { status, body } = await estimate(PROMPT, withKey);
 
-  expect(answer.status).toBe(200);
-  const body = await answer.json();
+  expect(status).toBe(200);
   expect(body).toMatchObject({ max_output_tokens: 100, tokenizer: "o200k_base", is_exact: true });
   expect(body.input_tokens).toBe(13);
   // 13 tokens at 2.50 and up to 100 at 10 USD per million.
@@ -47,7 +57,7 @@ test("a signed-in user is told it too, with the quota of an organization of his 
   const foreign = await estimate({ ...PROMPT, organization_id: crypto.randomUUID() }, headers);
 
   expect(own.status).toBe(200);
-  expect(await own.json()).toMatchObject({ quota: { allowed: true } });
+  expect(own.body.quota.allowed).toBe(true);
   expect(foreign.status).toBe(403);
 });
 
@@ -58,7 +68,7 @@ test("the secret key needs no prompt, only its length", async () => {
     { apikey: stack.SECRET_KEY },
   );
 
-  expect(await answer.json()).toMatchObject({ input_tokens: 1_000_000, cost_usd: 2.5 });
+  expect(answer.body).toMatchObject({ input_tokens: 1_000_000, cost_usd: 2.5 });
 });
 
 test.each([
@@ -70,8 +80,7 @@ test.each([
   const answer = await estimate(body, headers as Record<string, string>);
 
   expect(answer.status).toBe(status);
-  const error = await answer.json();
-  expect(error.code).toBe(code);
-  expect(error.message).not.toBe("");
-  expect(error.hint).not.toBe("");
+  expect(answer.body.code).toBe(code);
+  expect(answer.body.message).not.toBe("");
+  expect(answer.body.hint).not.toBe("");
 });
