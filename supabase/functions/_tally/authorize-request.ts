@@ -50,7 +50,7 @@ const WAYS_IN =
   "Send an API key (tally_…), the secret key, or a user's access token as Authorization: Bearer.";
 
 /** The first credential that says who acts; a publishable key says only which project. */
-function findCredential(headers: Headers): string | null {
+export function findCredential(headers: Headers): string | null {
   for (const name of KEY_HEADERS) {
     const value = headers.get(name)?.trim();
     if (!value) continue;
