@@ -120,68 +120,36 @@ comment on function tally.quota_period(text, text, timestamptz, timestamptz) is
 revoke execute on function tally.quota_period(text, text, timestamptz, timestamptz) from public, anon, authenticated;
 grant execute on function tally.quota_period(text, text, timestamptz, timestamptz) to service_role;
 
-create table tally.usage_deltas (
-  organization_id uuid not null,
-  seq bigint generated always as identity,
-  created_at timestamptz not null,
-  user_id uuid,
-  api_key_id uuid,
-  provider text,
-  model text,
-  priced_model text,
-  tool_name text,
-  resource_type text,
-  cost_usd numeric not null default 0,
-  input_tokens bigint not null default 0,
-  output_tokens bigint not null default 0,
-  requests bigint not null default 0,
-  units numeric not null default 0,
-  released_quotas uuid[],
-  released jsonb,
-  is_beyond_hold boolean not null,
-  primary key (organization_id, seq)
-);
-comment on table tally.usage_deltas is
-  'What was recorded and not yet folded into quotas: appended by writers, consumed by tally.fold. Readers add it, so nothing waits for a fold.';
-comment on column tally.usage_deltas.priced_model is
-  'The model whose card priced the event: a quota on gpt-4o counts its dated snapshots too.';
-comment on column tally.usage_deltas.released is 'Metric to amount that a hold gives back to released_quotas.';
-comment on column tally.usage_deltas.is_beyond_hold is
-  'Whether it may use more of some quota than its hold kept: only such deltas matter to an admission that has room.';
-create index usage_deltas_beyond_hold on tally.usage_deltas (organization_id) where is_beyond_hold;
-alter table tally.usage_deltas enable row level security;
-
--- Which quotas a delta counts in, and how much. The same conditions stand in tally.recorded_usage (for
--- events) and tally.reserve_usage (for requests).
+-- Which quotas an event counts in, and how much. The same conditions stand in tally.recorded_usage and
+-- tally.open_quota (for events), tally.admit and tally.goes_beyond_hold (for requests and their events).
 create view tally.pending_usage with (security_invoker = true) as
 select
   q.organization_id,
   q.id as quota_id,
-  d.seq,
-  d.created_at,
-  d.is_beyond_hold,
+  e.seq,
+  e.created_at,
+  e.is_beyond_hold,
   case q.metric
-    when 'cost_usd' then d.cost_usd
-    when 'total_tokens' then d.input_tokens + d.output_tokens
-    when 'input_tokens' then d.input_tokens
-    when 'output_tokens' then d.output_tokens
-    when 'requests' then d.requests
-    when 'units' then d.units
+    when 'cost_usd' then e.cost_usd
+    when 'total_tokens' then e.input_tokens + e.output_tokens
+    when 'input_tokens' then e.input_tokens
+    when 'output_tokens' then e.output_tokens
+    when 'requests' then e.requests
+    when 'units' then coalesce(e.units, 0)
   end as amount
-from tally.usage_deltas as d
+from tally.pending_events as e
 join public.usage_quotas as q
-  on q.organization_id = d.organization_id
-  and (q.user_id is null or q.user_id = d.user_id)
-  and (q.api_key_id is null or q.api_key_id = d.api_key_id)
-  and (q.provider is null or q.provider = d.provider)
-  and (q.model is null or q.model in (d.model, d.priced_model))
-  and (q.tool_name is null or q.tool_name = d.tool_name)
-  and (q.resource_type is null or q.resource_type = d.resource_type)
-where d.provider is not null;
+  on q.organization_id = e.organization_id
+  and (q.user_id is null or q.user_id = e.user_id)
+  and (q.api_key_id is null or q.api_key_id = e.api_key_id)
+  and (q.provider is null or q.provider = e.provider)
+  and (q.model is null or q.model = e.model or q.model = e.priced_model)
+  and (q.tool_name is null or q.tool_name = e.tool_name)
+  and (q.resource_type is null or q.resource_type = e.resource_type);
 comment on view tally.pending_usage is 'Unfolded use by quota.';
 
 create view tally.pending_releases with (security_invoker = true) as
-select q.organization_id, q.id as quota_id, d.seq, d.created_at, (d.released ->> q.metric)::numeric as amount
+select q.organization_id, q.id as quota_id, d.seq, (d.released ->> q.metric)::numeric as amount
 from tally.usage_deltas as d
 join public.usage_quotas as q on q.organization_id = d.organization_id and q.id = any (d.released_quotas)
 where d.released ? q.metric;
@@ -206,14 +174,14 @@ begin
       end
     ), 0)
     from public.token_usage as u
-    left join public.cost_estimates as c on c.id = u.price_id
-    left join tally.model_aliases as m on m.provider = u.provider and m.alias = u.model
     where u.organization_id = q.organization_id
       and u.created_at >= recorded_usage.starts_at and u.created_at < recorded_usage.ends_at
       and (q.user_id is null or q.user_id = u.user_id)
       and (q.api_key_id is null or q.api_key_id = u.api_key_id)
       and (q.provider is null or q.provider = u.provider)
-      and (q.model is null or q.model in (u.model, c.model, m.to_model))
+      and (q.model is null or q.model = u.model or q.model = coalesce(
+        (select c.model from public.cost_estimates as c where c.id = u.price_id),
+        (select m.to_model from tally.model_aliases as m where m.provider = u.provider and m.alias = u.model)))
       and (q.tool_name is null or q.tool_name = u.tool_name)
       and (q.resource_type is null or q.resource_type = u.resource_type)
   ) + (
@@ -289,26 +257,27 @@ begin
   -- counted as pending only.
   select tally.recorded_usage(new, new.period_start, v_ends_at), coalesce(sum(
     case new.metric
-      when 'cost_usd' then d.cost_usd
-      when 'total_tokens' then d.input_tokens + d.output_tokens
-      when 'input_tokens' then d.input_tokens
-      when 'output_tokens' then d.output_tokens
-      when 'requests' then d.requests
-      when 'units' then d.units
+      when 'cost_usd' then e.cost_usd
+      when 'total_tokens' then e.input_tokens + e.output_tokens
+      when 'input_tokens' then e.input_tokens
+      when 'output_tokens' then e.output_tokens
+      when 'requests' then e.requests
+      when 'units' then coalesce(e.units, 0)
     end
   ), 0) into v_recorded, v_pending
-  from tally.usage_deltas as d
-  where d.organization_id = new.organization_id
-    and d.created_at >= new.period_start and d.created_at < v_ends_at
-    and (new.user_id is null or new.user_id = d.user_id)
-    and (new.api_key_id is null or new.api_key_id = d.api_key_id)
-    and (new.provider is null or new.provider = d.provider)
-    and (new.model is null or new.model in (d.model, d.priced_model))
-    and (new.tool_name is null or new.tool_name = d.tool_name)
-    and (new.resource_type is null or new.resource_type = d.resource_type);
+  from tally.pending_events as e
+  where e.organization_id = new.organization_id
+    and e.created_at >= new.period_start and e.created_at < v_ends_at
+    and (new.user_id is null or new.user_id = e.user_id)
+    and (new.api_key_id is null or new.api_key_id = e.api_key_id)
+    and (new.provider is null or new.provider = e.provider)
+    and (new.model is null or new.model = e.model or new.model = e.priced_model)
+    and (new.tool_name is null or new.tool_name = e.tool_name)
+    and (new.resource_type is null or new.resource_type = e.resource_type);
   -- What is pending was within its holds as the quotas stood; none of them kept anything on this one.
   update tally.usage_deltas as d set is_beyond_hold = true
-  where d.organization_id = new.organization_id and d.provider is not null and not d.is_beyond_hold;
+  where d.organization_id = new.organization_id and not d.is_beyond_hold
+    and (d.event_ids is not null or d.adjustment_ids is not null);
   new.opening_usage := greatest(new.current_usage - v_recorded, 0);
   new.current_usage := v_recorded - v_pending + new.opening_usage;
   new.reserved := 0;

@@ -137,13 +137,11 @@ begin
   if not found then
     return tally.answer_replay(record_event.checked);
   end if;
-  insert into tally.usage_deltas (organization_id, created_at, user_id, api_key_id, provider, model,
-    priced_model, tool_name, resource_type, cost_usd, input_tokens, output_tokens, requests, units,
-    released_quotas, released, is_beyond_hold)
-  values (e.organization_id, e.created_at, e.user_id, e.api_key_id, e.provider, e.model,
-    (record_event.checked).priced_model, e.tool_name, e.resource_type, coalesce(e.cost_usd, 0), e.input_tokens,
-    e.output_tokens, 1, coalesce(e.units, 0), record_event.hold_quotas, record_event.released,
-    tally.goes_beyond_hold(e, (record_event.checked).priced_model, record_event.hold_quotas, record_event.released));
+  insert into tally.usage_deltas (organization_id, due_at, event_ids, event_times, released_quotas, released,
+    is_beyond_hold)
+  values (e.organization_id, e.created_at, array[e.id], array[e.created_at], record_event.hold_quotas,
+    record_event.released, tally.goes_beyond_hold(e, (record_event.checked).priced_model, record_event.hold_quotas,
+      record_event.released));
   return (null, e.id, 'recorded', e.cost_usd, e.input_tokens, e.output_tokens,
     e.input_tokens + e.output_tokens, (record_event.checked).price_id)::tally.recorded_event;
 end;
@@ -202,18 +200,13 @@ begin
       f.idempotency_key, f.unit_type, f.units, f.cost_usd, f.classes, f.request_metadata
     from fresh as f
     on conflict (organization_id, created_at, id) do nothing
-    returning u.organization_id, u.id
+    returning u.organization_id, u.created_at, u.id
   ),
   counted as (
-    insert into tally.usage_deltas (organization_id, created_at, user_id, api_key_id, provider, model,
-      priced_model, tool_name, resource_type, cost_usd, input_tokens, output_tokens, requests, units,
-      is_beyond_hold)
-    select f.organization_id, f.created_at, f.user_id, f.api_key_id, f.provider, f.model, f.priced_model,
-      f.tool_name, f.resource_type, coalesce(f.cost_usd, 0), f.input_tokens, f.output_tokens, 1,
-      coalesce(f.units, 0), true
+    insert into tally.usage_deltas (organization_id, due_at, event_ids, event_times, is_beyond_hold)
+    select w.organization_id, max(w.created_at), array_agg(w.id), array_agg(w.created_at), true
     from written as w
-    join fresh as f on f.organization_id = w.organization_id and f.id = w.id
-    order by f.organization_id, f.created_at
+    group by w.organization_id
     returning seq
   )
   select p.position, p.id, case when f.position is not null and w.id is not null then 'recorded' else 'replay' end,

@@ -128,7 +128,7 @@ begin
   v_answer := tally.record_event(v_event, case when v_hold.state = 'open' then v_hold.quota_ids end, v_released);
   if v_answer.status = 'duplicate' and settle_usage.final and v_hold.state = 'open' then
     -- The use was recorded before, by another way: what is left to do is to give the hold back.
-    insert into tally.usage_deltas (organization_id, created_at, released_quotas, released, is_beyond_hold)
+    insert into tally.usage_deltas (organization_id, due_at, released_quotas, released, is_beyond_hold)
     values (v_hold.organization_id, now(), v_hold.quota_ids, v_hold.amounts, false);
   end if;
   if v_answer.status = 'recorded' or v_answer.status = 'duplicate' and settle_usage.final then
@@ -173,7 +173,7 @@ begin
     return jsonb_build_object('hold_id', release_hold.hold_id, 'state', 'released');
   end if;
   if v_hold.state = 'open' then
-    insert into tally.usage_deltas (organization_id, created_at, released_quotas, released, is_beyond_hold)
+    insert into tally.usage_deltas (organization_id, due_at, released_quotas, released, is_beyond_hold)
     values (v_hold.organization_id, now(), v_hold.quota_ids, v_hold.amounts, false);
     update public.usage_holds as h
     set state = case when h.expires_at <= now() then 'expired' else 'released' end,

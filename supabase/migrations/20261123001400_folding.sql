@@ -7,9 +7,15 @@ language plpgsql volatile security definer set search_path = '' set jit = off se
 as $$
 declare
   v_quota public.usage_quotas;
-  v_folded integer;
+  v_seqs bigint[];
 begin
   perform tally.lock_folding(fold.organization_id);
+  -- An event that is ahead of the clock waits for its own period.
+  v_seqs := array(
+    select d.seq from tally.usage_deltas as d
+    where d.organization_id = fold.organization_id and d.due_at <= fold.at
+    order by d.seq);
+  perform tally.fold_rollups(fold.organization_id, v_seqs);
   -- The same order as an admission takes, so that neither waits for the other.
   for v_quota in
     select q.*
@@ -40,10 +46,8 @@ begin
     returning h.quota_ids, h.amounts
   ),
   consumed as (
-    -- An event that is ahead of the clock waits for its own period.
     delete from tally.usage_deltas as d
-    where d.organization_id = fold.organization_id and d.created_at <= fold.at
-    returning d.seq
+    where d.organization_id = fold.organization_id and d.seq = any (v_seqs)
   ),
   periods as (
     select q.id, p.starts_at, p.ends_at
@@ -63,7 +67,7 @@ begin
     select u.quota_id, sum(u.amount) as amount
     from tally.pending_usage as u
     join periods as p on p.id = u.quota_id and u.created_at >= p.starts_at and u.created_at < p.ends_at
-    where u.organization_id = fold.organization_id and u.created_at <= fold.at
+    where u.organization_id = fold.organization_id and u.seq = any (v_seqs)
     group by u.quota_id
   ),
   given_back as (
@@ -71,7 +75,7 @@ begin
     from (
       select r.quota_id, r.amount
       from tally.pending_releases as r
-      where r.organization_id = fold.organization_id and r.created_at <= fold.at
+      where r.organization_id = fold.organization_id and r.seq = any (v_seqs)
       union all
       select q.id, (e.amounts ->> q.metric)::numeric
       from expired as e
@@ -79,22 +83,18 @@ begin
       where e.amounts ? q.metric
     ) as g
     group by g.quota_id
-  ),
-  folded as (
-    update public.usage_quotas as q
-    set current_usage = case when q.period_start = p.starts_at then q.current_usage else 0 end + coalesce(u.amount, 0),
-      opening_usage = case when q.period_start = p.starts_at then q.opening_usage else 0 end,
-      reserved = q.reserved - coalesce(g.amount, 0),
-      period_start = p.starts_at,
-      reset_at = nullif(p.ends_at, 'infinity')
-    from periods as p
-    left join used as u on u.quota_id = p.id
-    left join given_back as g on g.quota_id = p.id
-    where q.organization_id = fold.organization_id and q.id = p.id
-      and (u.amount is not null or g.amount is not null or q.period_start <> p.starts_at)
-    returning q.id
   )
-  select count(*) into v_folded from consumed;
+  update public.usage_quotas as q
+  set current_usage = case when q.period_start = p.starts_at then q.current_usage else 0 end + coalesce(u.amount, 0),
+    opening_usage = case when q.period_start = p.starts_at then q.opening_usage else 0 end,
+    reserved = q.reserved - coalesce(g.amount, 0),
+    period_start = p.starts_at,
+    reset_at = nullif(p.ends_at, 'infinity')
+  from periods as p
+  left join used as u on u.quota_id = p.id
+  left join given_back as g on g.quota_id = p.id
+  where q.organization_id = fold.organization_id and q.id = p.id
+    and (u.amount is not null or g.amount is not null or q.period_start <> p.starts_at);
 
   for v_quota in
     select q.* from public.usage_quotas as q where q.organization_id = fold.organization_id order by q.id
@@ -105,7 +105,7 @@ begin
       perform tally.fold_credit(v_quota, fold.at);
     end if;
   end loop;
-  return v_folded;
+  return cardinality(v_seqs);
 end;
 $$;
 comment on function tally.fold(uuid, timestamptz) is

@@ -90,11 +90,10 @@ begin
     returning a.*
   ),
   counted as (
-    insert into tally.usage_deltas (organization_id, created_at, user_id, api_key_id, provider, model, priced_model,
-      tool_name, resource_type, cost_usd, is_beyond_hold)
-    select a.organization_id, a.event_created_at, a.user_id, a.api_key_id, a.provider, a.model, a.priced_model,
-      a.tool_name, a.resource_type, a.delta_usd, a.delta_usd > 0
+    insert into tally.usage_deltas (organization_id, due_at, adjustment_ids, is_beyond_hold)
+    select a.organization_id, max(a.event_created_at), array_agg(a.id), bool_or(a.delta_usd > 0)
     from adjusted as a
+    group by a.organization_id
   )
   select jsonb_build_object('dry_run', false, 'events', count(*),
     'newly_priced', count(*) filter (where a.old_cost_usd is null),

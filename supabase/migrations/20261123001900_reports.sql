@@ -3,24 +3,27 @@
 create view public.usage_summary with (security_invoker = true) as
 select
   u.organization_id,
-  (u.created_at at time zone 'UTC')::date as date,
+  (u.day at time zone 'UTC')::date as date,
   u.provider,
   u.model,
   u.tool_name,
-  sum(u.requests) as request_count,
+  sum(u.request_count) as request_count,
   sum(u.input_tokens) as total_input_tokens,
   sum(u.output_tokens) as total_output_tokens,
   sum(u.input_tokens + u.output_tokens) as total_tokens,
   sum(u.cost_usd) as total_cost_usd
 from (
-  select e.organization_id, e.created_at, e.provider, e.model, e.tool_name, 1 as requests, e.input_tokens,
-    e.output_tokens, e.cost_usd
-  from public.token_usage as e
+  select r.organization_id, r.bucket_start as day, d.provider, d.model, d.tool_name, r.request_count, r.input_tokens,
+    r.output_tokens, r.cost_usd
+  from tally.usage_rollups as r
+  join tally.usage_dimensions as d on d.organization_id = r.organization_id and d.id = r.dimension_id
+  where r.actor_id = 0 and r.minutes = 1440
   union all
-  select a.organization_id, a.event_created_at, a.provider, a.model, a.tool_name, 0, 0, 0, a.delta_usd
-  from public.cost_adjustments as a
+  select p.organization_id, date_bin('1 day', p.bucket_start, timestamptz 'epoch'), p.provider, p.model, p.tool_name,
+    p.request_count, p.input_tokens, p.output_tokens, p.cost_usd
+  from tally.pending_buckets as p
 ) as u
-group by u.organization_id, (u.created_at at time zone 'UTC')::date, u.provider, u.model, u.tool_name;
+group by u.organization_id, u.day, u.provider, u.model, u.tool_name;
 comment on view public.usage_summary is
   'Use per organization, day (UTC), provider, model and tool. total_cost_usd is exact and has the adjustments of re-rating in it; events without a price are not (see unpriced_usage).';
 revoke all on public.usage_summary from anon, authenticated, service_role;

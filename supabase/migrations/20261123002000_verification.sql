@@ -46,6 +46,16 @@ begin
     and h.held <> q.reserved - r.released;
 
   return query
+  select 'an event that is to be folded exists', d.organization_id, 'event ' || e.id, 1::numeric, 0::numeric
+  from tally.usage_deltas as d
+  cross join lateral unnest(d.event_ids, d.event_times) as e (id, created_at)
+  where (d.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+    and not exists (
+      select from public.token_usage as u
+      where u.organization_id = d.organization_id and u.created_at = e.created_at and u.id = e.id
+    );
+
+  return query
   select 'a settled hold has its event', h.organization_id, 'hold ' || h.id, 1::numeric, 0::numeric
   from public.usage_holds as h
   where h.state = 'settled'

@@ -31,6 +31,7 @@ select set_eq(
       ('release_hold', 'authenticated, service_role'),
       ('remove_alert_channel', 'authenticated, service_role'),
       ('remove_quota', 'authenticated, service_role'),
+      ('repair_rollup', 'authenticated, service_role'),
       ('rerate_usage', 'authenticated, service_role'),
       ('reserve_usage', 'authenticated, service_role'),
       ('retry_alert', 'authenticated, service_role'),
@@ -46,6 +47,7 @@ select set_eq(
       ('track_usage_batch', 'authenticated, service_role'),
       ('usage_event', 'authenticated, service_role'),
       ('verify_ledger', 'authenticated, service_role'),
+      ('verify_rollup', 'authenticated, service_role'),
       ('withdraw_price', 'authenticated, service_role')
   $$,
   'public: what the API serves, and to whom');
@@ -77,6 +79,7 @@ select set_eq(
       ('require_operator', 'authenticated, service_role'),
       ('require_recorder', 'authenticated, service_role'),
       ('require_role', 'authenticated, service_role'),
+      ('repair_rollup', 'authenticated, service_role'),
       ('rerate_usage', 'authenticated, service_role'),
       ('reserve_usage', 'authenticated, service_role'),
       ('retry_alert', 'authenticated, service_role'),
@@ -93,6 +96,7 @@ select set_eq(
       ('uuid_time', 'authenticated, service_role'),
       ('uuid_v7', 'authenticated, service_role'),
       ('verify_ledger', 'authenticated, service_role'),
+      ('verify_rollup', 'authenticated, service_role'),
       ('withdraw_price', 'authenticated, service_role')
   $$,
   'tally: what a signed-in user reaches through the public functions');

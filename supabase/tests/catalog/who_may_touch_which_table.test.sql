@@ -54,16 +54,25 @@ select is_empty(
   $$,
   'members read every column of an API key but its hash');
 
-select is_empty(
+select set_eq(
   $$
-    select c.oid::regclass, r
+    select c.relname::text, string_agg(r || ' ' || pg_temp.rights(r, c.oid), ', ' order by r)
     from pg_class as c
     cross join unnest(array['anon', 'authenticated', 'service_role']) as r
     where c.relnamespace = 'tally'::regnamespace
       and c.relkind in ('r', 'p', 'v')
       and pg_temp.rights(r, c.oid) <> ''
+    group by 1
   $$,
-  'tally: no API role has any right on a private table, view or partition');
+  $$
+    values
+      ('pending_buckets', 'authenticated select, service_role select'),
+      ('pending_events', 'authenticated select, service_role select'),
+      ('usage_deltas', 'authenticated select, service_role select'),
+      ('usage_dimensions', 'authenticated select, service_role select'),
+      ('usage_rollups', 'authenticated select, service_role select')
+  $$,
+  'tally: API roles read what usage_summary reads, behind row level security, and nothing else');
 
 select is_empty(
   $$

@@ -7,6 +7,7 @@ select public.set_quota(tests.id_of('acme'), 'total', 1000);
 select tests.hold('acme') as hold \gset
 select public.settle_usage(:'hold', '{"input_tokens": 3000000, "output_tokens": 0}');
 
+select tally.fold(tests.id_of('acme'));
 delete from public.token_usage;
 
 select bag_has('select invariant from public.verify_ledger()',

@@ -1,0 +1,323 @@
+-- Rollups: the events counted in 15-minute buckets (UTC), so that days form in any timezone, and in whole
+-- days (UTC) for what is long. tally.fold feeds them; readers add what is pending, so they are exact.
+
+create table tally.usage_dimensions (
+  organization_id uuid not null,
+  id bigint generated always as identity,
+  key uuid not null,
+  provider text not null,
+  model text not null,
+  tool_name text,
+  operation text,
+  resource_type text not null,
+  service_tier text not null,
+  status text not null,
+  unit_type text,
+  is_byok boolean not null,
+  primary key (organization_id, id),
+  constraint key_names_one_dimension unique (organization_id, key)
+);
+comment on table tally.usage_dimensions is 'The combinations of attributes that an organization''s events have: what rollups are kept by.';
+comment on column tally.usage_dimensions.key is 'A hash of the attributes, by tally.dimension_key.';
+
+create table tally.usage_actors (
+  organization_id uuid not null,
+  id bigint generated always as identity,
+  user_id uuid,
+  api_key_id uuid,
+  primary key (organization_id, id),
+  constraint actor_is_named_once unique nulls not distinct (organization_id, user_id, api_key_id)
+);
+comment on table tally.usage_actors is 'Who an organization''s events are by: each pair of user and API key, both may be null.';
+
+create table tally.usage_rollups (
+  organization_id uuid not null,
+  actor_id bigint not null,
+  minutes smallint not null,
+  bucket_start timestamptz not null,
+  dimension_id bigint not null,
+  request_count bigint not null,
+  input_tokens bigint not null,
+  output_tokens bigint not null,
+  cache_read_tokens bigint not null,
+  cache_write_tokens bigint not null,
+  reasoning_tokens bigint not null,
+  units numeric not null,
+  cost_usd numeric not null,
+  unpriced_count bigint not null,
+  duration_count bigint not null,
+  duration_ms bigint not null,
+  constraint rollup_has_one_row_per_bucket primary key (organization_id, actor_id, minutes, bucket_start, dimension_id)
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+comment on table tally.usage_rollups is
+  'Sums of events and adjustments by bucket. actor_id 0: everybody. minutes: 15 or 1440, the length of the bucket. dimension_id 0 (15 minutes, everybody): all dimensions together.';
+comment on column tally.usage_rollups.cache_write_tokens is 'Of the 5-minute and the 1-hour class.';
+comment on column tally.usage_rollups.duration_ms is 'Sum of the durations of duration_count events.';
+create index usage_rollups_by_time on tally.usage_rollups (organization_id, minutes, bucket_start) where actor_id <> 0;
+
+create table tally.duration_rollups (
+  organization_id uuid not null,
+  minutes smallint not null,
+  bucket_start timestamptz not null,
+  dimension_id bigint not null,
+  slot smallint not null,
+  request_count bigint not null,
+  constraint slot_has_one_row_per_bucket primary key (organization_id, minutes, bucket_start, dimension_id, slot)
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+comment on table tally.duration_rollups is
+  'Durations of events in logarithmic slots: a percentile read from it is within 5 % of the exact one. minutes as in tally.usage_rollups.';
+
+create table tally.changed_hours (
+  organization_id uuid not null,
+  hour timestamptz not null,
+  primary key (organization_id, hour)
+);
+comment on table tally.changed_hours is
+  'Hours (UTC) whose sums a fold has changed since billing took them over; kept for organizations that are billed.';
+
+alter table tally.usage_dimensions enable row level security;
+alter table tally.usage_actors enable row level security;
+alter table tally.usage_rollups enable row level security;
+alter table tally.duration_rollups enable row level security;
+alter table tally.changed_hours enable row level security;
+revoke all on tally.usage_dimensions, tally.usage_actors, tally.usage_rollups, tally.duration_rollups, tally.changed_hours
+  from anon, authenticated, service_role;
+-- Read through the invoker view usage_summary; the schema itself is not exposed.
+grant select on tally.usage_dimensions, tally.usage_rollups to authenticated, service_role;
+create policy "members read the dimensions of their organizations" on tally.usage_dimensions
+  for select to authenticated
+  using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));
+create policy "members read the rollups of their organizations" on tally.usage_rollups
+  for select to authenticated
+  using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));
+
+create function tally.dimension_key(
+  provider text, model text, tool_name text, operation text, resource_type text, service_tier text, status text,
+  unit_type text, is_byok boolean)
+returns uuid
+language sql immutable security invoker set search_path = ''
+as $$
+  select md5(row(dimension_key.provider, dimension_key.model, dimension_key.tool_name, dimension_key.operation,
+    dimension_key.resource_type, dimension_key.service_tier, dimension_key.status, dimension_key.unit_type,
+    dimension_key.is_byok)::text)::uuid
+$$;
+comment on function tally.dimension_key(text, text, text, text, text, text, text, text, boolean) is
+  'A hash of a combination of attributes.';
+revoke execute on function tally.dimension_key(text, text, text, text, text, text, text, text, boolean)
+  from public, anon, authenticated;
+
+create function tally.duration_slot(duration_ms integer)
+returns smallint
+language sql immutable strict security invoker set search_path = ''
+as $$
+  select ceil(ln(greatest(duration_slot.duration_ms, 1)) / ln(1.1))::smallint
+$$;
+comment on function tally.duration_slot(integer) is
+  'The logarithmic slot of a duration: slot s holds what is above 1.1^(s-1) and up to 1.1^s milliseconds.';
+revoke execute on function tally.duration_slot(integer) from public, anon, authenticated;
+
+create function tally.slot_duration(slot smallint)
+returns numeric
+language sql immutable security invoker set search_path = ''
+as $$
+  select round(2 * power(1.1, slot_duration.slot) / 2.1, 1)
+$$;
+comment on function tally.slot_duration(smallint) is
+  'The duration that stands for a slot, in milliseconds: at most 4.8 % from any in it.';
+revoke execute on function tally.slot_duration(smallint) from public, anon, authenticated;
+
+create view tally.pending_buckets with (security_invoker = true) as
+select
+  e.organization_id,
+  e.seq,
+  date_bin('15 minutes', e.created_at, timestamptz 'epoch') as bucket_start,
+  e.user_id,
+  e.api_key_id,
+  e.provider,
+  e.model,
+  e.tool_name,
+  e.operation,
+  e.resource_type,
+  e.service_tier,
+  e.status,
+  e.unit_type,
+  e.is_byok,
+  e.requests as request_count,
+  e.input_tokens,
+  e.output_tokens,
+  coalesce((e.classes -> 'cache_read')::bigint, 0) as cache_read_tokens,
+  coalesce((e.classes -> 'cache_write')::bigint, 0) + coalesce((e.classes -> 'cache_write_1h')::bigint, 0)
+    as cache_write_tokens,
+  coalesce((e.classes -> 'reasoning')::bigint, 0) as reasoning_tokens,
+  coalesce(e.units, 0) as units,
+  e.cost_usd,
+  e.unpriced as unpriced_count,
+  e.duration_ms
+from tally.pending_events as e;
+comment on view tally.pending_buckets is 'Unfolded events and adjustments as a rollup counts them, one row each.';
+revoke all on tally.pending_buckets from anon, authenticated, service_role;
+grant select on tally.pending_buckets to authenticated, service_role;
+
+create view tally.usage_buckets with (security_invoker = true) as
+select
+  r.organization_id, r.bucket_start, d.provider, d.model, d.tool_name, d.operation, d.resource_type, d.service_tier,
+  d.status, d.unit_type, d.is_byok, r.request_count, r.input_tokens, r.output_tokens, r.cache_read_tokens,
+  r.cache_write_tokens, r.reasoning_tokens, r.units, r.cost_usd, r.unpriced_count, r.duration_count, r.duration_ms
+from tally.usage_rollups as r
+join tally.usage_dimensions as d on d.organization_id = r.organization_id and d.id = r.dimension_id
+where r.actor_id = 0 and r.minutes = 15
+union all
+select
+  p.organization_id, p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type, p.service_tier,
+  p.status, p.unit_type, p.is_byok, p.request_count, p.input_tokens, p.output_tokens, p.cache_read_tokens,
+  p.cache_write_tokens, p.reasoning_tokens, p.units, p.cost_usd, p.unpriced_count,
+  case when p.duration_ms is null then 0 else 1 end, coalesce(p.duration_ms, 0)
+from tally.pending_buckets as p;
+comment on view tally.usage_buckets is
+  'Use by 15-minute bucket (UTC) and dimension, exact at every moment: what is folded and, row by row, what is not. Sum over it.';
+revoke all on tally.usage_buckets from anon, authenticated, service_role;
+
+create type tally.counted as (
+  bucket_start timestamptz,
+  provider text,
+  model text,
+  tool_name text,
+  operation text,
+  resource_type text,
+  service_tier text,
+  status text,
+  unit_type text,
+  is_byok boolean,
+  user_id uuid,
+  api_key_id uuid,
+  slot smallint,
+  request_count bigint,
+  input_tokens bigint,
+  output_tokens bigint,
+  cache_read_tokens bigint,
+  cache_write_tokens bigint,
+  reasoning_tokens bigint,
+  units numeric,
+  cost_usd numeric,
+  unpriced_count bigint,
+  duration_ms bigint
+);
+comment on type tally.counted is 'Sums of the events of one 15-minute bucket that agree in every attribute, in who made them and in the slot of their duration.';
+
+create function tally.add_to_rollups(organization_id uuid, counted tally.counted[])
+returns void
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+declare
+  v_organization_id uuid := add_to_rollups.organization_id;
+begin
+  insert into tally.usage_dimensions (organization_id, key, provider, model, tool_name, operation, resource_type,
+    service_tier, status, unit_type, is_byok)
+  select v_organization_id, k.key, k.provider, k.model, k.tool_name, k.operation, k.resource_type, k.service_tier,
+    k.status, k.unit_type, k.is_byok
+  from (
+    select g.*, tally.dimension_key(g.provider, g.model, g.tool_name, g.operation, g.resource_type, g.service_tier,
+      g.status, g.unit_type, g.is_byok) as key
+    from (
+      select distinct c.provider, c.model, c.tool_name, c.operation, c.resource_type, c.service_tier, c.status,
+        c.unit_type, c.is_byok
+      from unnest(add_to_rollups.counted) as c
+    ) as g
+  ) as k
+  where not exists (
+    select from tally.usage_dimensions as d where d.organization_id = v_organization_id and d.key = k.key
+  );
+  insert into tally.usage_actors (organization_id, user_id, api_key_id)
+  select distinct v_organization_id, c.user_id, c.api_key_id
+  from unnest(add_to_rollups.counted) as c
+  on conflict do nothing;
+
+  with counted as materialized (
+    select c.*, date_bin('1 day', c.bucket_start, timestamptz 'epoch') as day, d.id as dimension_id, a.id as actor_id
+    from unnest(add_to_rollups.counted) as c
+    join tally.usage_dimensions as d
+      on d.organization_id = v_organization_id
+      and d.key = tally.dimension_key(c.provider, c.model, c.tool_name, c.operation, c.resource_type, c.service_tier,
+        c.status, c.unit_type, c.is_byok)
+    join tally.usage_actors as a
+      on a.organization_id = v_organization_id
+      and a.user_id is not distinct from c.user_id and a.api_key_id is not distinct from c.api_key_id
+  ),
+  timed as (
+    insert into tally.duration_rollups as r (organization_id, minutes, bucket_start, dimension_id, slot, request_count)
+    select v_organization_id, b.minutes, b.bucket_start, c.dimension_id, c.slot, sum(c.request_count)
+    from counted as c
+    cross join lateral (values (15::smallint, c.bucket_start), (1440::smallint, c.day)) as b (minutes, bucket_start)
+    where c.slot is not null
+    group by b.minutes, b.bucket_start, c.dimension_id, c.slot
+    order by b.minutes, b.bucket_start, c.dimension_id, c.slot
+    on conflict on constraint slot_has_one_row_per_bucket
+    do update set request_count = r.request_count + excluded.request_count
+  ),
+  changed as (
+    insert into tally.changed_hours (organization_id, hour)
+    select distinct v_organization_id, date_bin('1 hour', c.bucket_start, timestamptz 'epoch')
+    from counted as c
+    where exists (select from public.billing_customers as b where b.organization_id = v_organization_id)
+    on conflict do nothing
+  )
+  insert into tally.usage_rollups as r (organization_id, actor_id, minutes, bucket_start, dimension_id, request_count,
+    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, units, cost_usd,
+    unpriced_count, duration_count, duration_ms)
+  select v_organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id, sum(c.request_count),
+    sum(c.input_tokens), sum(c.output_tokens), sum(c.cache_read_tokens), sum(c.cache_write_tokens),
+    sum(c.reasoning_tokens), sum(c.units), sum(c.cost_usd), sum(c.unpriced_count),
+    coalesce(sum(c.request_count) filter (where c.slot is not null), 0), coalesce(sum(c.duration_ms), 0)
+  from counted as c
+  cross join lateral (
+    values
+      (0::bigint, 15::smallint, c.bucket_start, c.dimension_id),
+      (0, 15, c.bucket_start, 0),
+      (0, 1440, c.day, c.dimension_id),
+      (c.actor_id, 15, c.bucket_start, c.dimension_id),
+      (c.actor_id, 1440, c.day, c.dimension_id)
+  ) as b (actor_id, minutes, bucket_start, dimension_id)
+  group by b.actor_id, b.minutes, b.bucket_start, b.dimension_id
+  order by b.actor_id, b.minutes, b.bucket_start, b.dimension_id
+  on conflict on constraint rollup_has_one_row_per_bucket do update set
+    request_count = r.request_count + excluded.request_count,
+    input_tokens = r.input_tokens + excluded.input_tokens,
+    output_tokens = r.output_tokens + excluded.output_tokens,
+    cache_read_tokens = r.cache_read_tokens + excluded.cache_read_tokens,
+    cache_write_tokens = r.cache_write_tokens + excluded.cache_write_tokens,
+    reasoning_tokens = r.reasoning_tokens + excluded.reasoning_tokens,
+    units = r.units + excluded.units,
+    cost_usd = r.cost_usd + excluded.cost_usd,
+    unpriced_count = r.unpriced_count + excluded.unpriced_count,
+    duration_count = r.duration_count + excluded.duration_count,
+    duration_ms = r.duration_ms + excluded.duration_ms;
+end;
+$$;
+comment on function tally.add_to_rollups(uuid, tally.counted[]) is
+  'Adds counted events to every rollup they belong to. The caller holds the folding lock of the organization.';
+revoke execute on function tally.add_to_rollups(uuid, tally.counted[]) from public, anon, authenticated;
+
+create function tally.fold_rollups(organization_id uuid, seqs bigint[])
+returns void
+language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off
+as $$
+declare
+  v_counted tally.counted[];
+begin
+  v_counted := array(
+    select row(p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type, p.service_tier, p.status,
+      p.unit_type, p.is_byok, p.user_id, p.api_key_id, tally.duration_slot(p.duration_ms), sum(p.request_count),
+      sum(p.input_tokens), sum(p.output_tokens), sum(p.cache_read_tokens), sum(p.cache_write_tokens),
+      sum(p.reasoning_tokens), sum(p.units), sum(p.cost_usd), sum(p.unpriced_count), sum(p.duration_ms))::tally.counted
+    from tally.pending_buckets as p
+    where p.organization_id = fold_rollups.organization_id and p.seq = any (fold_rollups.seqs)
+    group by p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type, p.service_tier, p.status,
+      p.unit_type, p.is_byok, p.user_id, p.api_key_id, tally.duration_slot(p.duration_ms)
+  );
+  if cardinality(v_counted) > 0 then
+    perform tally.add_to_rollups(fold_rollups.organization_id, v_counted);
+  end if;
+end;
+$$;
+comment on function tally.fold_rollups(uuid, bigint[]) is 'Adds what the given deltas name to the rollups.';
+revoke execute on function tally.fold_rollups(uuid, bigint[]) from public, anon, authenticated;
