@@ -1,0 +1,75 @@
+import type { Account } from "./account.ts";
+import { FAULT_KINDS, type FaultKind } from "./faults.ts";
+import type { Answer } from "./idempotency.ts";
+
+/**
+ * What a person or a test asks of the fake itself, as JSON:
+ * - `GET /__fake/usage`: the sum of every event name, customer and hour
+ * - `GET /__fake/requests`: what was asked
+ * - `POST /__fake/customers` `{ id }`: makes a customer with that id
+ * - `POST /__fake/faults` `{ kind, path?, times? }`: the next requests go wrong in this way
+ * - `POST /__fake/webhook` `{ url, secret }`: where events go
+ * - `POST /__fake/events` `{ type, object }`: sends an event of the first version
+ * - `POST /__fake/error-reports`: sends what the asynchronous checks found
+ */
+export async function answerControl(
+  account: Account,
+  method: string,
+  url: URL,
+  body: string,
+): Promise<Answer> {
+  const values = (body ? JSON.parse(body) : {}) as Record<string, unknown>;
+  const text = (name: string) => String(values[name] ?? "");
+  switch (`${method} ${url.pathname.slice("/__fake".length)}`) {
+    case "GET /usage":
+      return { status: 200, body: listUsage(account) };
+    case "GET /requests":
+      return { status: 200, body: account.log };
+    case "POST /customers":
+      account.usage.customers.add(text("id"));
+      return { status: 200, body: { id: text("id") } };
+    case "POST /faults": {
+      const kind = FAULT_KINDS.find((candidate) => candidate === text("kind"));
+      if (!kind) return { status: 400, body: { kinds: FAULT_KINDS } };
+      account.faults.plan(kind as FaultKind, {
+        path: text("path"),
+        times: Number(values.times ?? 1),
+      });
+      return { status: 200, body: {} };
+    }
+    case "POST /webhook":
+      account.webhooks.target = { url: text("url"), secret: text("secret") };
+      return { status: 200, body: {} };
+    case "POST /events":
+      return {
+        status: 200,
+        body: await account.webhooks.sendSnapshot(text("type"), values.object),
+      };
+    case "POST /error-reports":
+      return { status: 200, body: { sent: await account.webhooks.sendErrorReports() } };
+    default:
+      return { status: 404, body: {} };
+  }
+}
+
+const HOUR_MS = 3_600_000;
+
+function listUsage(account: Account) {
+  const rows = new Map<
+    string,
+    { event_name: string; customer: string; hour: string; value: number }
+  >();
+  for (const meter of account.usage.meters.values()) {
+    for (const event of account.usage.events) {
+      if (event.eventName !== meter.eventName || event.isCancelled) continue;
+      const customer = event.payload[meter.customerKey] ?? "";
+      const start = Math.floor(event.timestamp / HOUR_MS) * HOUR_MS;
+      const hour = new Date(start).toISOString();
+      const key = `${meter.eventName} ${customer} ${hour}`;
+      if (rows.has(key)) continue;
+      const value = account.usage.aggregate(meter, customer, start, start + HOUR_MS, Infinity);
+      rows.set(key, { event_name: meter.eventName, customer, hour, value });
+    }
+  }
+  return [...rows.values()];
+}
