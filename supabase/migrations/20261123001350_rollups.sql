@@ -33,7 +33,7 @@ comment on table tally.usage_actors is 'Who an organization''s events are by: ea
 create table tally.usage_rollups (
   organization_id uuid not null,
   actor_id bigint not null,
-  minutes smallint not null,
+  minutes integer not null,
   bucket_start timestamptz not null,
   dimension_id bigint not null,
   request_count bigint not null,
@@ -57,10 +57,10 @@ create index usage_rollups_by_time on tally.usage_rollups (organization_id, minu
 
 create table tally.duration_rollups (
   organization_id uuid not null,
-  minutes smallint not null,
+  minutes integer not null,
   bucket_start timestamptz not null,
   dimension_id bigint not null,
-  slot smallint not null,
+  slot integer not null,
   request_count bigint not null,
   constraint slot_has_one_row_per_bucket primary key (organization_id, minutes, bucket_start, dimension_id, slot)
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
@@ -107,24 +107,24 @@ revoke execute on function tally.dimension_key(text, text, text, text, text, tex
   from public, anon, authenticated;
 
 create function tally.duration_slot(duration_ms integer)
-returns smallint
+returns integer
 language sql immutable strict security invoker set search_path = ''
 as $$
-  select ceil(ln(greatest(duration_slot.duration_ms, 1)) / ln(1.1))::smallint
+  select ceil(ln(greatest(duration_slot.duration_ms, 1)) / ln(1.1))::integer
 $$;
 comment on function tally.duration_slot(integer) is
   'The logarithmic slot of a duration: slot s holds what is above 1.1^(s-1) and up to 1.1^s milliseconds.';
 revoke execute on function tally.duration_slot(integer) from public, anon, authenticated;
 
-create function tally.slot_duration(slot smallint)
+create function tally.slot_duration(slot integer)
 returns numeric
 language sql immutable security invoker set search_path = ''
 as $$
   select round(2 * power(1.1, slot_duration.slot) / 2.1, 1)
 $$;
-comment on function tally.slot_duration(smallint) is
+comment on function tally.slot_duration(integer) is
   'The duration that stands for a slot, in milliseconds: at most 4.8 % from any in it.';
-revoke execute on function tally.slot_duration(smallint) from public, anon, authenticated;
+revoke execute on function tally.slot_duration(integer) from public, anon, authenticated;
 
 create view tally.pending_buckets with (security_invoker = true) as
 select
@@ -190,7 +190,7 @@ create type tally.counted as (
   is_byok boolean,
   user_id uuid,
   api_key_id uuid,
-  slot smallint,
+  slot integer,
   request_count bigint,
   input_tokens bigint,
   output_tokens bigint,
@@ -247,7 +247,7 @@ begin
     insert into tally.duration_rollups as r (organization_id, minutes, bucket_start, dimension_id, slot, request_count)
     select v_organization_id, b.minutes, b.bucket_start, c.dimension_id, c.slot, sum(c.request_count)
     from counted as c
-    cross join lateral (values (15::smallint, c.bucket_start), (1440::smallint, c.day)) as b (minutes, bucket_start)
+    cross join lateral (values (15, c.bucket_start), (1440, c.day)) as b (minutes, bucket_start)
     where c.slot is not null
     group by b.minutes, b.bucket_start, c.dimension_id, c.slot
     order by b.minutes, b.bucket_start, c.dimension_id, c.slot
@@ -271,7 +271,7 @@ begin
   from counted as c
   cross join lateral (
     values
-      (0::bigint, 15::smallint, c.bucket_start, c.dimension_id),
+      (0::bigint, 15, c.bucket_start, c.dimension_id),
       (0, 15, c.bucket_start, 0),
       (0, 1440, c.day, c.dimension_id),
       (c.actor_id, 15, c.bucket_start, c.dimension_id),

@@ -112,14 +112,14 @@ begin
     where to_regclass('tally.token_usage_' || to_char(m.month at time zone 'UTC', 'YYYY_MM')) is not null
   ),
   expected as (
-    select e.organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id, null::smallint as slot,
+    select e.organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id, null::integer as slot,
       array[sum(e.request_count), sum(e.input_tokens), sum(e.output_tokens), sum(e.cache_read_tokens),
         sum(e.cache_write_tokens), sum(e.reasoning_tokens), sum(e.units), sum(e.cost_usd), sum(e.unpriced_count),
         count(e.slot), coalesce(sum(e.duration_ms), 0)]::numeric[] as sums
     from entries as e
     cross join lateral (
       values
-        (0::bigint, 15::smallint, e.bucket_start, e.dimension_id),
+        (0::bigint, 15, e.bucket_start, e.dimension_id),
         (0, 15, e.bucket_start, 0),
         (0, 1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), e.dimension_id),
         (e.actor_id, 15, e.bucket_start, e.dimension_id),
@@ -130,13 +130,13 @@ begin
     select e.organization_id, null, b.minutes, b.bucket_start, e.dimension_id, e.slot, array[count(*)]::numeric[]
     from entries as e
     cross join lateral (
-      values (15::smallint, e.bucket_start), (1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'))
+      values (15, e.bucket_start), (1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'))
     ) as b (minutes, bucket_start)
     where e.slot is not null
     group by e.organization_id, b.minutes, b.bucket_start, e.dimension_id, e.slot
   ),
   stored as (
-    select r.organization_id, r.actor_id, r.minutes, r.bucket_start, r.dimension_id, null::smallint as slot,
+    select r.organization_id, r.actor_id, r.minutes, r.bucket_start, r.dimension_id, null::integer as slot,
       array[r.request_count, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens,
         r.reasoning_tokens, r.units, r.cost_usd, r.unpriced_count, r.duration_count, r.duration_ms]::numeric[] as sums
     from tally.usage_rollups as r
