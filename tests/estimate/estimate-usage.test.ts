@@ -19,16 +19,15 @@ interface Sent {
   parameters: Parameter[];
 }
 
-/** A database that answers the three statements of an estimate and keeps what it was asked. */
+/** A database that answers the statements of an estimate and keeps what it was asked. */
 function fakeDatabase(answers: { likely?: string; upper?: string | null; factor?: number } = {}) {
   const sent: Sent[] = [];
   const answer = <Row>(as: Sent["as"], statement: string, parameters: Parameter[]) => {
     sent.push({ as, statement, parameters });
     const { likely = "0.1", upper = "0.2", factor = null } = answers;
-    const quota = parameters[4] === null ? null : '{"allowed":true,"remaining":9.90}';
+    const quota = parameters[5] === null ? null : '{"allowed":true,"remaining":9.90}';
     if (statement.includes("token_factor")) return [{ factor }] as Row[];
-    if (statement.includes("estimate_cost")) return [{ cost_usd: likely }] as Row[];
-    return (upper === null ? [] : [{ cost_usd: upper, quota }]) as Row[];
+    return [{ likely, upper, quota }] as Row[];
   };
   const database: Database = {
     query: <Row>(statement: string, parameters: Parameter[]) =>
@@ -91,20 +90,12 @@ describe("an estimate", () => {
     const fake = fakeDatabase({ factor: 3 });
     const { input_tokens, input_tokens_upper } = await estimate(ASKED, { fake });
     expect(input_tokens_upper).toBeGreaterThan(input_tokens);
-    const [, likely, upper] = fake.sent;
-    expect(likely?.parameters).toEqual([
+    const [, costs] = fake.sent;
+    expect(costs?.parameters).toEqual([
       "anthropic",
       "claude-opus-4-7",
-      input_tokens,
-      100,
-      null,
-      null,
-    ]);
-    expect(upper?.parameters.slice(0, 4)).toEqual([
-      "anthropic",
-      "claude-opus-4-7",
-      input_tokens_upper,
-      100,
+      ...[input_tokens, 100, null, null],
+      ...[input_tokens_upper, 100, "", null],
     ]);
   });
 
@@ -119,13 +110,13 @@ describe("an estimate", () => {
       },
       { fake },
     );
-    const [, likely, upper] = fake.sent;
-    expect(JSON.parse(String(likely?.parameters[4]))).toEqual({
+    const [, costs] = fake.sent;
+    expect(JSON.parse(String(costs?.parameters[4]))).toEqual({
       input: 7,
       input_audio: 30,
       output: 100,
     });
-    expect(upper?.parameters[5]).toBe("input_audio");
+    expect(costs?.parameters[8]).toBe("input_audio");
   });
 
   test("without an output limit assumes the model's for the bound", async () => {
@@ -135,7 +126,8 @@ describe("an estimate", () => {
       { fake },
     );
     expect(max_output_tokens).toBe(16_384);
-    expect(fake.sent.map(({ parameters }) => parameters[3])).toEqual([4_096, 16_384]);
+    const [costs] = fake.sent;
+    expect([costs?.parameters[3], costs?.parameters[7]]).toEqual([4_096, 16_384]);
     expect(notes.join()).toContain("Send max_output_tokens");
   });
 
@@ -173,7 +165,7 @@ describe("an organization", () => {
     );
     expect(fake.sent.map(({ as }) => as)).toEqual(["user", "owner"]);
     expect(fake.sent[0]?.parameters[5]).toBe(ORGANIZATION);
-    expect(fake.sent[1]?.parameters[6]).toBe(user.userId);
+    expect(fake.sent[1]?.parameters[9]).toBe(user.userId);
     expect(quota).toBe('{"allowed":true,"remaining":9.90}');
   });
 
@@ -193,12 +185,8 @@ describe("an organization", () => {
       { ...KNOWN, organization_id: ORGANIZATION.toUpperCase() },
       { actor: apiKey, fake },
     );
-    expect(fake.sent.map(({ parameters }) => parameters)).toEqual([
-      ["openai", "gpt-4o", 1_000, 100, null, ORGANIZATION],
-      ["openai", "gpt-4o", 1_000, 100, ORGANIZATION, "", null],
-      ["openai", "gpt-4o", 1_000, 100, null, ORGANIZATION],
-      ["openai", "gpt-4o", 1_000, 100, ORGANIZATION, "", null],
-    ]);
+    const own = ["openai", "gpt-4o", 1_000, 100, null, ORGANIZATION, 1_000, 100, "", null];
+    expect(fake.sent.map(({ parameters }) => parameters)).toEqual([own, own]);
     await expect(
       estimate({ ...KNOWN, organization_id: OTHER }, { actor: apiKey, fake }),
     ).rejects.toMatchObject({ code: "PT403", details: "organization_id" });
@@ -219,6 +207,12 @@ describe("bad input is named", () => {
     ["huge tokens", { ...KNOWN, input_tokens: 1e15 }, "input_tokens"],
     ["a text for a number", { ...KNOWN, max_output_tokens: "100" }, "max_output_tokens"],
     ["an id that is none", { ...KNOWN, organization_id: "acme" }, "organization_id"],
+    ["a null", { ...KNOWN, organization_id: null }, "organization_id"],
+    ["a prompt of no kind", { ...ASKED, messages: undefined, input: [5] }, "input"],
+    ["an empty prompt of items", { ...ASKED, messages: undefined, contents: [] }, "contents"],
+    ["instructions that are a number", { ...ASKED, system: 5 }, "system"],
+    ["a tool that is no object", { ...ASKED, tools: [{}, "search"] }, "tools.1"],
+    ["a field that every object has", { ...KNOWN, toString: 1 }, "toString"],
     ["a body that is no object", [KNOWN], "body"],
   ])("%s", async (_, body, details) => {
     const fake = fakeDatabase();

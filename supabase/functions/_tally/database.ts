@@ -29,7 +29,8 @@ const BECOME_USER = `select
   set_config('request.jwt.claim.role', 'authenticated', true)`;
 
 /**
- * Opens a small pool. Statements are not prepared, so that it works behind a transaction pooler;
+ * Opens a small pool and its first connection, so that it is there, or nearly, when the first
+ * statement comes. Statements are not prepared, so that it works behind a transaction pooler;
  * numerics arrive as text, exact.
  */
 export function openDatabase(url: string, poolSize: number): Database {
@@ -42,11 +43,16 @@ export function openDatabase(url: string, poolSize: number): Database {
     onnotice: () => {},
     connection: { application_name: "tallybase-functions" },
   });
+  // The driver would open one more for a statement that comes while the first is being opened.
+  // A failure is not lost: the statement meets it again.
+  const opened = sql.unsafe("select 1").then(() => {}, () => {});
   return {
-    query<Row>(statement: string, parameters: Parameter[]) {
-      return withDeadline<Row>(sql.unsafe(statement, parameters));
+    async query<Row>(statement: string, parameters: Parameter[]) {
+      await opened;
+      return await withDeadline<Row>(sql.unsafe(statement, parameters));
     },
     async queryAs<Row>(claims: UserClaims, statement: string, parameters: Parameter[]) {
+      await opened;
       const rows = await sql.begin(async (transaction) => {
         await withDeadline(transaction.unsafe(BECOME_USER, [JSON.stringify(claims), claims.sub]));
         return await withDeadline<Row>(transaction.unsafe(statement, parameters));

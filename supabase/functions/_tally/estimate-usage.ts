@@ -1,13 +1,12 @@
 import type { Actor } from "./authorize-request.ts";
-import type { LearnedFactors } from "./count-learned.ts";
+import { LearnedFactors } from "./count-learned.ts";
 import { outputLimit } from "./count-output.ts";
 import type { TextCounter } from "./count-text.ts";
-import { countTokens, type TokenCount } from "./count-tokens.ts";
+import type { TokenCount } from "./count-tokens.ts";
 import type { Database } from "./database.ts";
 import { TallyError } from "./errors.ts";
-import { readLikelyCost, readUpperBound } from "./estimate-costs.ts";
+import { readCosts } from "./estimate-costs.ts";
 import { type EstimateRequest, parseEstimateRequest } from "./estimate-schema.ts";
-
 import type { RequestContext } from "./handle-request.ts";
 import { parseJsonObject, readBody } from "./read-body.ts";
 
@@ -56,29 +55,41 @@ export async function estimateUsage(body: unknown, deps: EstimateDeps): Promise<
   const organizationId = organizationOf(request, deps.actor);
   const counted = await countInput(request, deps);
   const output = assumeOutput(request, deps.defaultMaxOutputTokens);
-  // First, because it refuses an organization that is not the actor's.
-  const { actor, database } = deps;
   const { provider, model } = request;
   const { input_tokens, input_tokens_upper } = counted;
-  const likely = { provider, model, organizationId, input_tokens, output_tokens: output.likely };
-  const cost = await readLikelyCost(database, actor, likely, counted.audio_tokens);
-  const upper = { ...likely, input_tokens: input_tokens_upper, output_tokens: output.upper };
-  const bound = await readUpperBound(database, actor, upper, counted.classes);
+  const costs = await readCosts(deps.database, deps.actor, {
+    provider,
+    model,
+    organizationId,
+    likely: { input: input_tokens, audio: counted.audio_tokens, output: output.likely },
+    upper: { input: input_tokens_upper, output: output.upper, classes: counted.classes },
+  });
   return {
     input_tokens,
     input_tokens_upper,
     max_output_tokens: output.upper,
-    cost_usd: cost,
-    cost_usd_upper: bound.cost_usd,
+    cost_usd: costs.likely,
+    cost_usd_upper: costs.upper,
     tokenizer: counted.tokenizer,
     is_exact: counted.is_exact,
     notes: [...counted.notes, ...output.notes],
-    quota: bound.quota,
+    quota: costs.quota,
   };
 }
 
+/** What answers the requests of one isolate. Modules that only counting needs are loaded for it. */
+export function createEstimateHandler(): (context: RequestContext) => Promise<Response> {
+  const factors = new LearnedFactors();
+  let loading: Promise<TextCounter> | undefined;
+  const countText: TextCounter = async (texts) => {
+    loading ??= import("./count-text.ts").then(({ createTextCounter }) => createTextCounter());
+    return await (await loading)(texts);
+  };
+  return (context) => answerEstimate(context, countText, factors);
+}
+
 /** `POST` a request as in {@link parseEstimateRequest}. Answers an {@link Estimate}. */
-export async function answerEstimate(
+async function answerEstimate(
   context: RequestContext,
   countText: TextCounter,
   factors: LearnedFactors,
@@ -141,7 +152,8 @@ async function countInput(
       notes: [],
     };
   }
-  return await countTokens(provider, model, prompt, { countText, readFactor });
+  const { countTokens } = await import("./count-tokens.ts");
+  return await countTokens(provider, model, { ...prompt }, { countText, readFactor });
 }
 
 interface OutputTokens {

@@ -66,12 +66,15 @@ const ALLOWED_FOR_BROWSERS = {
   ].join(", "),
 };
 
-/** Makes the fetch handler of one function: CORS, errors in one shape, one log line per request. */
+/**
+ * Makes the fetch handler of one function: CORS, errors in one shape, one log line per request.
+ * Connects at once: an isolate starts because a request waits for it.
+ */
 export function handleRequests(
   definition: FunctionDefinition,
   surroundings: Surroundings,
 ): (request: Request) => Promise<Response> {
-  let deps: Deps | undefined;
+  let deps = connectEarly(surroundings);
   return async (request) => {
     const startedAt = performance.now();
     const id = crypto.randomUUID();
@@ -148,6 +151,15 @@ export function denoSurroundings(): Surroundings {
     // Without it the process outlives its requests anyway.
     ...(EdgeRuntime?.waitUntil && { waitUntil: (work) => EdgeRuntime.waitUntil?.(work) }),
   };
+}
+
+/** Nothing when the environment is not complete: the first request is told what is missing. */
+function connectEarly(surroundings: Surroundings): Deps | undefined {
+  try {
+    return connect(surroundings);
+  } catch {
+    return undefined;
+  }
 }
 
 function connect(surroundings: Surroundings): Deps {

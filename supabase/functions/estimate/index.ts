@@ -1,15 +1,10 @@
-import { LearnedFactors } from "../_tally/count-learned.ts";
-import { createTextCounter } from "../_tally/count-text.ts";
-import { answerEstimate } from "../_tally/estimate-usage.ts";
 import { denoSurroundings, handleRequests } from "../_tally/handle-request.ts";
+import type { FunctionDefinition } from "../_tally/handle-request.ts";
 
-const countText = createTextCounter();
-const factors = new LearnedFactors();
+// Loaded while the connection is being opened.
+const loading = import("../_tally/estimate-usage.ts").then((m) => m.createEstimateHandler());
+const handle: FunctionDefinition["handle"] = async (context) => await (await loading)(context);
 
 export default {
-  fetch: handleRequests({
-    name: "estimate",
-    scope: "estimate",
-    handle: (context) => answerEstimate(context, countText, factors),
-  }, denoSurroundings()),
+  fetch: handleRequests({ name: "estimate", scope: "estimate", handle }, denoSurroundings()),
 };
