@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type BuiltFile, buildClient } from "../../packages/client/scripts/build.ts";
+import {
+  buildClient,
+  type Download,
+  measureDownloads,
+} from "../../packages/client/scripts/build.ts";
 
 const run = promisify(execFile);
 const repository = resolve(import.meta.dirname, "../..");
@@ -12,11 +16,14 @@ const repository = resolve(import.meta.dirname, "../..");
 /** A project of somebody who installed the package. */
 let consumer: string;
 let installed: string;
-let files: BuiltFile[];
+let downloads: Download[];
+let files: string[];
 beforeAll(async () => {
   consumer = await mkdtemp(join(tmpdir(), "tallybase-consumer-"));
   const built = join(consumer, "built");
-  files = await buildClient(built);
+  await buildClient(built);
+  downloads = await measureDownloads(built);
+  files = (await readdir(built)).filter((name) => name.endsWith(".js"));
   await run("npm", ["pack", built, "--pack-destination", consumer], { cwd: consumer });
   const [packed = ""] = (await readdir(consumer)).filter((name) => name.endsWith(".tgz"));
   installed = join(consumer, "node_modules/@tallybase/client");
@@ -27,14 +34,21 @@ beforeAll(async () => {
 afterAll(() => rm(consumer, { recursive: true, force: true }));
 
 test("the core is at most 8 kB, minified and gzipped", () => {
-  for (const { name, isCore, gzipBytes } of files) {
-    console.log(
-      `${name}: ${gzipBytes} bytes gzip${isCore ? "" : ", loaded by the first wrapped call"}`,
-    );
+  for (const { name, gzipBytes, isInitial } of downloads) {
+    console.log(`${name}: ${gzipBytes} bytes gzip${isInitial ? "" : ", loaded on first use"}`);
   }
-  const core = files.filter(({ isCore }) => isCore);
-  expect(core.map(({ name }) => name)).toEqual(["index.js"]);
-  expect(core[0]?.gzipBytes).toBeLessThanOrEqual(8_000);
+  const core = downloads.find(({ name }) => name === "core");
+  expect(core?.gzipBytes).toBeGreaterThan(1_000);
+  expect(core?.gzipBytes).toBeLessThanOrEqual(8_000);
+});
+
+test("who uses less downloads less", () => {
+  const bytes = (wanted: string) =>
+    downloads.find(({ name }) => name === wanted)?.gzipBytes ?? Number.NaN;
+  expect(bytes("core")).toBeLessThan(bytes("with meterOpenAI"));
+  expect(bytes("with meterOpenAI")).toBeLessThan(bytes("everything"));
+  const later = downloads.filter(({ isInitial }) => !isInitial).map(({ name }) => name);
+  expect(later.sort()).toEqual(["execute-call.js", "meter-call.js", "read-usage.js"]);
 });
 
 test("the package needs nothing else, and says so", async () => {
@@ -42,7 +56,7 @@ test("the package needs nothing else, and says so", async () => {
   expect(manifest).not.toHaveProperty("dependencies");
   expect(manifest).not.toHaveProperty("private");
   expect(manifest.sideEffects).toBe(false);
-  for (const { name } of files) {
+  for (const name of files) {
     const code = await readFile(join(installed, name), "utf8");
     const imported = [...code.matchAll(/^(?:import|export) .*from "([^"]+)"/gm)].map(
       ([, from]) => from,

@@ -10,45 +10,85 @@ import { type OutputChunk, rolldown } from "rolldown";
 const packageDir = resolve(import.meta.dirname, "..");
 const repository = resolve(packageDir, "../..");
 
-/** One file of the built package. */
-export interface BuiltFile {
+/** What a page downloads for a use of the package: bytes after tree-shaking, minification and gzip. */
+export interface Download {
+  /** What is imported, or the file that is loaded later. */
   name: string;
-  /** Loaded by everyone, or only by those who wrap a call. */
-  isCore: boolean;
-  /** Bytes after minification and gzip: what a browser downloads. */
   gzipBytes: number;
+  /** Loaded with the page, not on first use. */
+  isInitial: boolean;
 }
+
+/** What is measured: the core, what adds to it, and everything at once. */
+const uses = {
+  core: "createTallybase",
+  "with meterOpenAI": "createTallybase, meterOpenAI",
+  "with the AI SDK middleware": "createTallybase, tallybaseMiddleware",
+  "with resources": "createTallybase, resources",
+  everything: "*",
+};
 
 /**
  * Builds the package that is published, complete in a directory of its own: `npm publish dist`. In the
  * repository itself everything runs from the sources, which reach beyond this package.
  *
- * The JavaScript is in two parts: the core, and the readers of providers' answers, loaded on first use.
+ * The JavaScript is in parts: what is imported, the readers of providers' answers and the gateway's
+ * chats, both loaded on first use.
  */
-export async function buildClient(outDir: string): Promise<BuiltFile[]> {
+export async function buildClient(outDir: string): Promise<void> {
   await rm(outDir, { recursive: true, force: true });
-  await bundle(outDir, false);
-  await declare(outDir);
-  await describe(outDir);
-  const minified = await bundle(null, true);
-  return minified.map(({ fileName, code, isDynamicEntry }) => ({
-    name: fileName,
-    isCore: !isDynamicEntry,
-    gzipBytes: gzipSync(code, { level: 9 }).length,
-  }));
-}
-
-async function bundle(outDir: string | null, minify: boolean): Promise<OutputChunk[]> {
   const build = await rolldown({
     input: { index: join(packageDir, "src/index.ts") },
     tsconfig: join(packageDir, "tsconfig.json"),
     platform: "neutral",
     external: () => false,
   });
-  const options = { format: "esm", chunkFileNames: "[name].js", minify } as const;
-  const { output } = outDir
-    ? await build.write({ ...options, dir: outDir })
-    : await build.generate(options);
+  await build.write({ format: "esm", chunkFileNames: "[name].js", dir: outDir });
+  await build.close();
+  await declare(outDir);
+  await describe(outDir);
+}
+
+/** Bundles each use of the built package as an application would, and weighs what comes out. */
+export async function measureDownloads(builtDir: string): Promise<Download[]> {
+  const downloads = new Map<string, Download>();
+  for (const [name, imported] of Object.entries(uses)) {
+    for (const { fileName, code, isDynamicEntry } of await bundleUse(builtDir, imported)) {
+      const isInitial = !isDynamicEntry;
+      const gzipBytes = gzipSync(code, { level: 9 }).length;
+      const known = downloads.get(isInitial ? name : fileName);
+      // Code that two parts share is in a file of its own, and loaded with the page.
+      const before = isInitial ? (known?.gzipBytes ?? 0) : 0;
+      downloads.set(isInitial ? name : fileName, {
+        name: isInitial ? name : fileName,
+        gzipBytes: before + gzipBytes,
+        isInitial,
+      });
+    }
+  }
+  return [...downloads.values()];
+}
+
+async function bundleUse(builtDir: string, imported: string): Promise<OutputChunk[]> {
+  const names = imported === "*" ? "*" : `{ ${imported} }`;
+  const source = `export ${names} from ${JSON.stringify(join(builtDir, "index.js"))};`;
+  const entry = "entry";
+  const build = await rolldown({
+    input: entry,
+    platform: "neutral",
+    plugins: [
+      {
+        name: "use",
+        resolveId: (id) => (id === entry ? entry : null),
+        load: (id) => (id === entry ? source : null),
+      },
+    ],
+  });
+  const { output } = await build.generate({
+    format: "esm",
+    chunkFileNames: "[name].js",
+    minify: true,
+  });
   await build.close();
   return output.filter((file) => file.type === "chunk");
 }
@@ -96,7 +136,9 @@ async function describe(outDir: string): Promise<void> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const file of await buildClient(join(packageDir, "dist"))) {
-    console.log(`${file.name}  ${(file.gzipBytes / 1000).toFixed(1)} kB gzip`);
+  const outDir = join(packageDir, "dist");
+  await buildClient(outDir);
+  for (const { name, gzipBytes, isInitial } of await measureDownloads(outDir)) {
+    console.log(`${name}: ${gzipBytes} bytes gzip${isInitial ? "" : ", on first use"}`);
   }
 }

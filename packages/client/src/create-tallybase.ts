@@ -6,9 +6,20 @@ import {
   releaseHold,
   reserveUsage,
 } from "./ask-quotas.ts";
-import { meterCall } from "./meter-call.ts";
+import type { AIModelRequest, ExecutionContext } from "./execute-types.ts";
+import {
+  isMeasured,
+  measureFunction,
+  measureUsage,
+  type UsageContext,
+  type UsageMeasure,
+} from "./measure-usage.ts";
+import { openQueue } from "./open-queue.ts";
+import type { UsageQueue } from "./queue-types.ts";
 import { recordEvent, recordEvents } from "./record-usage.ts";
-import { openSession, type TallybaseOptions } from "./session.ts";
+import { openReports } from "./reports.ts";
+import { logExecution, runExecution } from "./run-execution.ts";
+import { openSession, type Session, type TallybaseOptions } from "./session.ts";
 import type { Tallybase } from "./tallybase.ts";
 import {
   type Connection,
@@ -16,6 +27,8 @@ import {
   type SupabaseLike,
   supabaseTransport,
 } from "./transport.ts";
+import type { CallOptions, UsageEvent } from "./types.ts";
+import { wrapCall } from "./wrap-call.ts";
 
 /**
  * A client for one project: give it your supabase-js client, or a URL and a key.
@@ -40,10 +53,12 @@ export function createTallybase(
   connection: SupabaseLike | (Connection & TallybaseOptions),
   options: TallybaseOptions = {},
 ): Tallybase {
-  const session =
-    "rpc" in connection
-      ? openSession(supabaseTransport(connection), options)
-      : openSession(fetchTransport(connection), { ...connection, ...options });
+  const settings = "rpc" in connection ? options : { ...connection, ...options };
+  const session = openSession(
+    "rpc" in connection ? supabaseTransport(connection) : fetchTransport(connection),
+    settings,
+  );
+  let queue: UsageQueue | undefined;
   return {
     checkQuota: (request, call) => checkQuota(session, request, call),
     quotaStatus: (request, call) => quotaStatus(session, request, call),
@@ -52,8 +67,35 @@ export function createTallybase(
     settle: (holdId, event, call) => recordEvent(session, event, { ...call, holdId }),
     release: (holdId, call) => releaseHold(session, holdId, call),
     extend: (holdId, seconds, extra, call) => extendHold(session, holdId, seconds, extra, call),
-    track: (event, call) => recordEvent(session, event, call),
+    track: trackWith(session),
     trackBatch: (events, call) => recordEvents(session, events, call),
-    wrapWithTracking: (context, fn, estimate) => meterCall(session, context, fn, estimate),
+    wrapWithTracking: (context, fn, estimate) => wrapCall(session, context, fn, estimate),
+    executeWithTracking: executeWith(session),
+    execution: (context, fn) => runExecution(session, context, fn),
+    logExecution: (execution, call) => logExecution(session, execution, call),
+    reports: openReports(session),
+    get queue() {
+      queue ??= openQueue(session, settings.queue ?? {});
+      return queue;
+    },
   };
+}
+
+function trackWith(session: Session): Tallybase["track"] {
+  const track = (
+    event: UsageEvent | UsageContext,
+    more?: CallOptions | ((usage: UsageMeasure) => unknown),
+  ) => {
+    if (typeof more === "function") return measureFunction(session, event as UsageContext, more);
+    return isMeasured(event) ? recordEvent(session, event, more) : measureUsage(session, event);
+  };
+  return track as Tallybase["track"];
+}
+
+function executeWith(session: Session): Tallybase["executeWithTracking"] {
+  const execute = async (request: AIModelRequest, context: ExecutionContext = {}) => {
+    const { executeCall } = await import("./execute-call.ts");
+    return executeCall(session, request, context);
+  };
+  return execute as Tallybase["executeWithTracking"];
 }

@@ -14,8 +14,9 @@ export interface ErrorFields {
  *
  * `code` is the database's (`PT400`, `PT403`, `PT409` …, see docs/errors.md), an SQLSTATE, or one of
  * the client's own: `TALLY_NETWORK` (no answer), `TALLY_TIMEOUT` (too slow), `TALLY_ABORTED` (your
- * signal), `TALLY_UNSUPPORTED` (this kind of key cannot do that); `HTTP_<status>` when a proxy
- * answered in words of its own.
+ * signal), `TALLY_UNSUPPORTED` (this kind of key cannot do that), `TALLY_PROVIDER` (the model's provider
+ * refused), `TALLY_OVERFLOW` (a queue is full); `HTTP_<status>` when a proxy answered in words of its
+ * own.
  *
  * @example
  * ```ts
@@ -62,10 +63,71 @@ export class QuotaExceededError extends TallybaseError {
   /** The quota that refused, with its numbers at that moment. */
   readonly quota: BlockingQuota;
 
-  constructor(quota: BlockingQuota) {
-    super(describe(quota), { code: "PT402", status: 402 });
+  constructor(quota: BlockingQuota, cause?: unknown) {
+    super(describe(quota), { code: "PT402", status: 402, cause });
     this.quota = quota;
   }
+}
+
+/**
+ * Whether a call was refused by a quota, whoever says so: {@link QuotaExceededError}, or the error that
+ * a provider's own SDK makes of a 402 of the gateway or of a metered client ({@link meterOpenAI} …).
+ * A provider's own 402 (its account is empty) is something else.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await openai.chat.completions.create(request);
+ * } catch (error) {
+ *   if (!isQuotaExceeded(error)) throw error;
+ *   console.log("Back tomorrow.");
+ * }
+ * ```
+ */
+export function isQuotaExceeded(error: unknown): boolean {
+  if (error instanceof QuotaExceededError) return true;
+  if (typeof error !== "object" || error === null) return false;
+  const { status, statusCode } = error as { status?: unknown; statusCode?: unknown };
+  if (status !== 402 && statusCode !== 402) return false;
+  // Where the body is differs by SDK; the code is always in it.
+  const { code, error: body, message, responseBody } = error as Record<string, unknown>;
+  return /PT402|Quota exceeded/.test(JSON.stringify([code, body, message, responseBody]) ?? "");
+}
+
+/**
+ * A model provider's own refusal or failure, passed on by the gateway: nothing was charged for it.
+ * `code` is `TALLY_PROVIDER`, `status` the provider's HTTP status (0 when a stream broke off).
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await tally.executeWithTracking(request);
+ * } catch (error) {
+ *   if (error instanceof ProviderError && error.status === 429) await tryLater(error.provider);
+ *   else throw error;
+ * }
+ * ```
+ */
+export class ProviderError extends TallybaseError {
+  override name = "ProviderError";
+  /** Who refused: `openai`, `anthropic` … */
+  readonly provider: string;
+  /** The provider's answer, parsed when it is JSON. */
+  readonly body: unknown;
+
+  constructor(provider: string, status: number, body: unknown, cause?: unknown) {
+    const words = messageIn(body) ?? `The answer is HTTP ${status}.`;
+    super(`${provider}: ${words}`, { code: "TALLY_PROVIDER", status, cause });
+    this.provider = provider;
+    this.body = body;
+  }
+}
+
+function messageIn(body: unknown): string | null {
+  if (typeof body === "string") return body.slice(0, 200) || null;
+  if (typeof body !== "object" || body === null) return null;
+  const { error, message } = body as Record<string, unknown>;
+  return typeof message === "string" ? message : messageIn(error);
 }
 
 /**
@@ -143,6 +205,10 @@ export function errorFromBody(status: number, body: unknown): TallybaseError {
 function describe(quota: BlockingQuota): string {
   if (quota.reason === "unpriced") {
     return "Quota exceeded: the call has no price, and a quota on cost refuses what it cannot price.";
+  }
+  if (quota.quotaLimit === null) return "Quota exceeded: the call was not made.";
+  if (quota.reason === "credit") {
+    return `Quota exceeded: ${quota.remaining} of the prepaid credit is left and the call needs up to ${quota.requested}.`;
   }
   return (
     `Quota exceeded: the ${quota.quotaType} limit is ${quota.quotaLimit} (${quota.metric}), ` +

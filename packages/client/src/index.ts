@@ -4,8 +4,38 @@
  *
  * @packageDocumentation
  */
+export {
+  type AiSdkContext,
+  type AiSdkMiddleware,
+  type AiSdkParameters,
+  tallybaseMiddleware,
+} from "./ai-sdk-middleware.ts";
 export { createTallybase } from "./create-tallybase.ts";
-export { QuotaExceededError, TallybaseError, UsageNotRecordedError } from "./errors.ts";
+export { lastDays, monthToDate, today, wholeMonth } from "./date-ranges.ts";
+export type { Amount } from "./decimal.ts";
+export { configureTallybase } from "./default-project.ts";
+export {
+  isQuotaExceeded,
+  ProviderError,
+  QuotaExceededError,
+  TallybaseError,
+  UsageNotRecordedError,
+} from "./errors.ts";
+export type {
+  AIModelRequest,
+  AIModelResponse,
+  AIModelStream,
+  ExecutionContext,
+} from "./execute-types.ts";
+export type { UsageContext, UsageMeasure } from "./measure-usage.ts";
+export type { MeterContext } from "./meter-client.ts";
+export {
+  type CopyableClient,
+  type GoogleClient,
+  meterAnthropic,
+  meterGoogle,
+  meterOpenAI,
+} from "./meter-sdks.ts";
 export type {
   CallContext,
   CallUsage,
@@ -15,19 +45,43 @@ export type {
   TrackedStream,
 } from "./meter-types.ts";
 export { mintEventId } from "./mint-event-id.ts";
+export type { FlushReport, QueueOptions, QueueStore, UsageQueue } from "./queue-types.ts";
 export type { Recorded } from "./record-usage.ts";
+export type { ReportArguments, Reports } from "./reports.ts";
+export type {
+  BreakdownRow,
+  DateRange,
+  ReportBucket,
+  ReportDimension,
+  ReportFilters,
+  ReportRequest,
+  ReportRow,
+  TimeseriesRow,
+  UsageMeasures,
+} from "./reports-types.ts";
+export { type ByteUnit, type ResourceContext, resources } from "./resources.ts";
+export type {
+  ExecutionLog,
+  ExecutionRun,
+  ExecutionStatus,
+  LoggedExecution,
+  RunContext,
+} from "./run-execution.ts";
 export type { TallybaseOptions } from "./session.ts";
 export {
   checkQuota,
   estimateCost,
+  executeWithTracking,
+  getQuotaStatus,
   type QuotaCheckResult,
+  type QuotaStatusResult,
   trackUsage,
   type UsageResult,
   type UsageTrackingOptions,
   type WrappedResult,
   wrapWithTracking,
 } from "./standalone.ts";
-export type { Tallybase } from "./tallybase.ts";
+export type { Measured, Tallybase } from "./tallybase.ts";
 export type { Connection, SupabaseLike } from "./transport.ts";
 export type {
   Attribution,
@@ -54,3 +108,4 @@ export type {
   UsageEvent,
   UsageReceipt,
 } from "./types.ts";
+export { type StorageLike, webStorageStore } from "./web-storage-store.ts";

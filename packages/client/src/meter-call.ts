@@ -2,6 +2,7 @@ import { releaseHold, reserveUsage } from "./ask-quotas.ts";
 import { isTransient, QuotaExceededError } from "./errors.ts";
 import { meterStream } from "./meter-stream.ts";
 import type { CallContext, CallUsage, Tracked } from "./meter-types.ts";
+import * as readers from "./read-usage.ts";
 import { type Session, withOrganization } from "./session.ts";
 import { type AdmittedCall, releaseCall, settleCall } from "./settle-call.ts";
 import type { Estimate, Reservation, ReserveRequest, Result } from "./types.ts";
@@ -14,15 +15,15 @@ const unknownCost: Estimate = { estimatedCost: 1e-9 };
 
 /** Holds the estimate, runs the function, and settles what its answer (or its error) says was used. */
 export async function meterCall<T>(
-  session: Session,
+  client: Session,
   context: CallContext<Awaited<T>>,
   fn: () => T,
   estimate: number | Estimate = unknownCost,
 ): Promise<Tracked<Awaited<T>>> {
-  const { signal, expiresIn, failOpen, onQuotaExceeded, usageOf, ...named } = context;
+  const { signal, expiresIn, failOpen, onQuotaExceeded, onLost, usageOf, ...named } = context;
+  const session = onLost ? { ...client, onLost } : client;
   const attribution = withOrganization(session, named);
   const bound = typeof estimate === "number" ? { estimatedCost: estimate } : estimate;
-  const readers = await import("./read-usage.ts");
   const { isByok: _byok, requestMetadata: _metadata, ...scope } = attribution;
   const hold = await waitForAdmission(session, { ...scope, ...bound, expiresIn }, signal);
   if (hold.error && !((failOpen ?? session.failOpen) && isTransient(hold.error))) throw hold.error;
@@ -64,6 +65,8 @@ async function waitForAdmission(
     leave = () => reject(signal.reason);
   });
   signal.addEventListener("abort", leave);
+  // A caller may leave while the request is being sent, before anybody listens.
+  if (signal.aborted) leave();
   try {
     return await Promise.race([reserving, leaving]);
   } catch (reason) {

@@ -1,5 +1,5 @@
 import type { QuotaExceededError } from "./errors.ts";
-import type { Attribution, UsageReceipt } from "./types.ts";
+import type { Attribution, LostHandler, UsageReceipt } from "./types.ts";
 
 /** What {@link Tallybase.wrapWithTracking} needs to know about a call. */
 export interface CallContext<T = unknown> extends Attribution {
@@ -13,6 +13,8 @@ export interface CallContext<T = unknown> extends Attribution {
   failOpen?: boolean | undefined;
   /** Told of a refusal before it is thrown. */
   onQuotaExceeded?: ((error: QuotaExceededError) => void | Promise<void>) | undefined;
+  /** For this call, instead of the client's: takes usage that could not be written. */
+  onLost?: LostHandler | undefined;
   /** Where the provider's response is, when your function returns something made from it. */
   usageOf?: ((response: T) => unknown) | undefined;
 }

@@ -11,3 +11,4 @@ export {
   type NormalizedUsage,
   normalizeUsage,
 } from "../../../supabase/functions/_tally/normalize-usage.ts";
+export { parseEventStream } from "../../../supabase/functions/_tally/parse-event-stream.ts";

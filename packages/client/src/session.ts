@@ -1,6 +1,7 @@
 import { type Answer, callWithRetry } from "./call-with-retry.ts";
 import { TallybaseError } from "./errors.ts";
 import { fromWire, type Wire } from "./names.ts";
+import type { QueueOptions } from "./queue-types.ts";
 import type { Transport } from "./transport.ts";
 import type { CallOptions, LostHandler, Result } from "./types.ts";
 
@@ -19,6 +20,8 @@ export interface TallybaseOptions {
   failOpen?: boolean | undefined;
   /** Told of every event that could not be written, so that it can be stored and tracked later. */
   onLost?: LostHandler | undefined;
+  /** How {@link Tallybase.queue} behaves. */
+  queue?: QueueOptions | undefined;
 }
 
 /** A client's connection and settings, passed to every function of this package. */

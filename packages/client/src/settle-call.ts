@@ -1,13 +1,10 @@
 import { releaseHold } from "./ask-quotas.ts";
+import { eventOf, type Readers } from "./event-of-answer.ts";
 import type { CallUsage } from "./meter-types.ts";
-import { fromWire, toWire } from "./names.ts";
 import type { NormalizedUsage, StreamResult } from "./read-usage.ts";
 import { recordEvent } from "./record-usage.ts";
 import type { Session } from "./session.ts";
 import type { Attribution, Estimate, UsageEvent } from "./types.ts";
-
-/** The rules for reading answers. */
-export type Readers = typeof import("./read-usage.ts");
 
 /** A call that was admitted. */
 export interface AdmittedCall {
@@ -92,11 +89,6 @@ export function usageOfStream(call: AdmittedCall, result: StreamResult): Normali
     classes: { ...known.classes, output: (known.classes.output ?? 0) + missing },
     output_tokens: known.output_tokens + missing,
   };
-}
-
-/** An event with what the response says: the model that answered, the tier that served, the classes. */
-export function eventOf(readers: Readers, asked: UsageEvent, usage: NormalizedUsage): UsageEvent {
-  return fromWire(readers.withUsage(toWire(asked), usage)) as UsageEvent;
 }
 
 /** An answer without usage is recorded at what it was estimated to cost, never at zero. */

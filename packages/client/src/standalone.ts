@@ -1,13 +1,21 @@
 import { checkQuota as askQuota } from "./ask-quotas.ts";
+import { createTallybase } from "./create-tallybase.ts";
+import { defaultProject } from "./default-project.ts";
 import { QuotaExceededError } from "./errors.ts";
-import { meterCall } from "./meter-call.ts";
+import { eventOf } from "./event-of-answer.ts";
+import type {
+  AIModelRequest,
+  AIModelResponse,
+  AIModelStream,
+  ExecutionContext,
+} from "./execute-types.ts";
 import type { Tracked } from "./meter-types.ts";
 import { toWire } from "./names.ts";
 import { recordEvent } from "./record-usage.ts";
 import { askEdge, openSession } from "./session.ts";
-import { eventOf } from "./settle-call.ts";
 import { fetchTransport } from "./transport.ts";
-import type { QuotaPeriod } from "./types.ts";
+import type { QuotaMetric, QuotaPeriod } from "./types.ts";
+import { wrapCall } from "./wrap-call.ts";
 
 /** Who a call is counted for, for the functions that take a URL and a key. */
 export interface UsageTrackingOptions {
@@ -158,11 +166,97 @@ export async function wrapWithTracking<T>(
   estimatedCost?: number,
 ): Promise<WrappedResult<Awaited<T>>> {
   try {
-    return await meterCall(connect(supabaseUrl, supabaseKey), options, fn, estimatedCost);
+    return await wrapCall(connect(supabaseUrl, supabaseKey), options, fn, estimatedCost);
   } catch (error) {
     if (!(error instanceof QuotaExceededError)) throw error;
     return { response: null, usage: null, quotaExceeded: true, error };
   }
+}
+
+/**
+ * Sends a chat to a model, metered, in one shape for all four providers: {@link Tallybase.executeWithTracking}
+ * of the project named by {@link configureTallybase} or the environment, or of the one whose URL and
+ * key come first.
+ *
+ * @throws {@link QuotaExceededError} ("Quota exceeded …") when a quota is in the way,
+ * {@link ProviderError} when the provider refuses, {@link TallybaseError} otherwise.
+ *
+ * @example
+ * ```ts
+ * const response = await executeWithTracking(
+ *   { provider: "openai", model: "gpt-5.4-mini", messages: [{ role: "user", content: "Hello!" }], maxTokens: 1000 },
+ *   { userId, organizationId, sessionId },
+ * );
+ * console.log("Cost:", response.cost, "Tokens:", response.usage.totalTokens);
+ * ```
+ */
+export function executeWithTracking(
+  request: AIModelRequest & { stream: true },
+  context: ExecutionContext,
+): Promise<AIModelStream>;
+export function executeWithTracking(
+  request: AIModelRequest & { stream?: false | undefined },
+  context: ExecutionContext,
+): Promise<AIModelResponse>;
+export function executeWithTracking(
+  request: AIModelRequest,
+  context: ExecutionContext,
+): Promise<AIModelResponse | AIModelStream>;
+export function executeWithTracking(
+  supabaseUrl: string,
+  supabaseKey: string,
+  request: AIModelRequest & { stream?: false | undefined },
+  context: ExecutionContext,
+): Promise<AIModelResponse>;
+export function executeWithTracking(
+  ...args: [AIModelRequest, ExecutionContext] | [string, string, AIModelRequest, ExecutionContext]
+): Promise<AIModelResponse | AIModelStream> {
+  if (args.length === 4) {
+    const [url, key, request, context] = args;
+    return createTallybase({ url, key }).executeWithTracking(request, context);
+  }
+  return defaultProject().executeWithTracking(...args);
+}
+
+/** The fullest quota of an organization. Amounts in the unit of `metric`. */
+export interface QuotaStatusResult extends QuotaCheckResult {
+  metric: QuotaMetric;
+  /** Null for a limit in total. */
+  resetAt: string | null;
+}
+
+/**
+ * Tells how much of its budget an organization has used: of its limits on cost the fullest, without
+ * one the fullest of all.
+ *
+ * @returns Null when there is no quota. `allowed` is false when nothing is left.
+ * @throws {@link TallybaseError} when it cannot be asked.
+ *
+ * @example
+ * ```ts
+ * const quota = await getQuotaStatus(organizationId);
+ * if (quota) console.log(`$${quota.currentUsage} of $${quota.quotaLimit} used`);
+ * ```
+ */
+export function getQuotaStatus(organizationId: string): Promise<QuotaStatusResult | null>;
+export function getQuotaStatus(
+  supabaseUrl: string,
+  supabaseKey: string,
+  organizationId: string,
+): Promise<QuotaStatusResult | null>;
+export async function getQuotaStatus(
+  ...args: [string] | [string, string, string]
+): Promise<QuotaStatusResult | null> {
+  const project =
+    args.length === 3 ? createTallybase({ url: args[0], key: args[1] }) : defaultProject();
+  const { data, error } = await project.quotaStatus({ organizationId: args[args.length - 1] });
+  if (error) throw error;
+  // They come the fullest first.
+  const quota = data.find(({ metric }) => metric === "cost_usd") ?? data[0];
+  if (!quota) return null;
+  const { quotaLimit, currentUsage, remaining, quotaType, metric, resetAt, enforcement } = quota;
+  const allowed = enforcement === "soft" || remaining > 0;
+  return { allowed, quotaLimit, currentUsage, remaining, quotaType, metric, resetAt };
 }
 
 const connect = (url: string, key: string) => openSession(fetchTransport({ url, key }), {});

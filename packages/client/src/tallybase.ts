@@ -1,5 +1,15 @@
+import type {
+  AIModelRequest,
+  AIModelResponse,
+  AIModelStream,
+  ExecutionContext,
+} from "./execute-types.ts";
+import type { UsageContext, UsageMeasure } from "./measure-usage.ts";
 import type { CallContext, Tracked } from "./meter-types.ts";
+import type { UsageQueue } from "./queue-types.ts";
 import type { Recorded } from "./record-usage.ts";
+import type { Reports } from "./reports.ts";
+import type { ExecutionLog, ExecutionRun, LoggedExecution, RunContext } from "./run-execution.ts";
 import type {
   BatchReceipt,
   CallOptions,
@@ -165,6 +175,38 @@ export interface Tallybase {
    * });
    * ```
    */
+  track(event: UsageEvent & Measured, options?: CallOptions): Promise<Recorded<UsageReceipt>>;
+  /**
+   * Measures a use that is going on: a description without any amount starts a clock, and leaving the
+   * block records what was filled in, with its duration, also when it is left by an error. `await using`
+   * waits until it is recorded, `using` does not.
+   *
+   * @example
+   * ```ts
+   * {
+   *   await using usage = tally.track({ provider: "google", model: "gemini-3-pro", toolName: "ads" });
+   *   const response = await callGemini(prompt);
+   *   usage.read(response); // or: usage.inputTokens = …, usage.outputTokens = …
+   * }
+   * ```
+   */
+  track(context: UsageContext): UsageMeasure;
+  /**
+   * The same around a function, for places without `using`; a function that throws is recorded as
+   * failed.
+   *
+   * @returns What the function returns.
+   *
+   * @example
+   * ```ts
+   * const hook = await tally.track({ provider: "google", model: "gemini-3-pro" }, async (usage) => {
+   *   const response = await callGemini(prompt);
+   *   usage.read(response);
+   *   return response.text;
+   * });
+   * ```
+   */
+  track<T>(context: UsageContext, fn: (usage: UsageMeasure) => T): Promise<Awaited<T>>;
   track(event: UsageEvent, options?: CallOptions): Promise<Recorded<UsageReceipt>>;
 
   /**
@@ -211,4 +253,96 @@ export interface Tallybase {
     fn: () => T,
     estimate?: number | Estimate,
   ): Promise<Tracked<Awaited<T>>>;
+
+  /**
+   * Sends a chat to a model through the gateway: held before, recorded after, answered in one shape
+   * for all providers. With `stream: true` the answer comes piece by piece.
+   *
+   * @throws {@link QuotaExceededError} when a quota is in the way: the provider was not asked.
+   * @throws {@link ProviderError} when the provider refuses or breaks off.
+   * @throws {@link TallybaseError} when the gateway refuses or gives no answer. It is sent once: a
+   * repeat would be a second chat.
+   *
+   * @example
+   * ```ts
+   * const answer = await tally.executeWithTracking(
+   *   { provider: "openai", model: "gpt-5.4-mini", messages: [{ role: "user", content: "Hello!" }] },
+   *   { toolName: "chat" },
+   * );
+   * console.log(answer.content, answer.usage.totalTokens, answer.cost);
+   * ```
+   */
+  executeWithTracking(
+    request: AIModelRequest & { stream: true },
+    context?: ExecutionContext,
+  ): Promise<AIModelStream>;
+  executeWithTracking(
+    request: AIModelRequest & { stream?: false | undefined },
+    context?: ExecutionContext,
+  ): Promise<AIModelResponse>;
+  executeWithTracking(
+    request: AIModelRequest,
+    context?: ExecutionContext,
+  ): Promise<AIModelResponse | AIModelStream>;
+
+  /**
+   * Runs an agent and logs the run: that it started, how it ended, how long it took. What its calls use
+   * is counted for it when they are made with `run`, or name its `id` as `executionId`.
+   *
+   * @returns What the function returns. A log that cannot be written does not stop the run.
+   *
+   * @example
+   * ```ts
+   * const reply = await tally.execution({ package: "ticket-resolver" }, async (run) => {
+   *   const { response } = await run.wrapWithTracking(
+   *     { provider: "anthropic", model: "claude-sonnet-4-5" },
+   *     () => askClaude(ticket),
+   *     { inputTokens: 2_000, maxOutputTokens: 500 },
+   *   );
+   *   return response;
+   * });
+   * ```
+   */
+  execution<T>(context: RunContext, fn: (run: ExecutionRun) => T): Promise<Awaited<T>>;
+
+  /**
+   * Logs a run of an agent that was run elsewhere, or adds to it under the same `id`.
+   *
+   * @returns The run with the amounts of its events. Errors: `PT400`, `PT403`; `PT409` for saying
+   * something else of a run that has ended.
+   *
+   * @example
+   * ```ts
+   * const { data } = await tally.logExecution({
+   *   packageId: "ticket-resolver",
+   *   status: "success",
+   *   durationMs: 2_500,
+   * });
+   * ```
+   */
+  logExecution(execution: ExecutionLog, options?: CallOptions): Promise<Result<LoggedExecution>>;
+
+  /** What was used: totals, series, trends, forecasts. */
+  readonly reports: Reports;
+
+  /**
+   * Events in batches, for what happens often: it never waits and never throws. Made when it is first
+   * asked for, with the options given as `queue` to {@link createTallybase}.
+   *
+   * @example
+   * ```ts
+   * tally.queue.add(resources.apiRequest({ endpoint: "/users", method: "GET", statusCode: 200 }));
+   * await tally.queue.flush();
+   * ```
+   */
+  readonly queue: UsageQueue;
 }
+
+/** An event that says what came of it: tokens, classes, units, a cost, or that it failed. */
+export type Measured =
+  | { inputTokens: number }
+  | { outputTokens: number }
+  | { classes: Record<string, number> }
+  | { units: number | string }
+  | { costUsd: number }
+  | { status: NonNullable<UsageEvent["status"]> };

@@ -6,6 +6,20 @@ import type { Wire } from "./names.ts";
 export interface Transport {
   callFunction(name: string, args: Wire, signal: AbortSignal): Promise<Answer>;
   invokeEdge(name: string, body: Wire, signal: AbortSignal): Promise<Answer>;
+  /** Calls a path of the gateway and gives the response as it is, a stream included. Never repeated. */
+  callGateway(path: string, request: GatewayRequest): Promise<Response>;
+  /**
+   * As {@link Transport.callFunction}, by a request that outlives the page. Undefined where the way to
+   * the project has no such thing.
+   */
+  callOnLeave?: ((name: string, args: Wire) => Promise<Answer>) | undefined;
+}
+
+/** One request to the gateway. */
+export interface GatewayRequest {
+  body: Wire;
+  headers: Record<string, string>;
+  signal: AbortSignal;
 }
 
 /** Where a project is and who is asking. */
@@ -45,6 +59,15 @@ export function supabaseTransport(supabase: SupabaseLike): Transport {
       if (!(error.context instanceof Response)) throw error;
       return readAnswer(error.context);
     },
+    async callGateway(path, options) {
+      const { data, error, response } = await client.functions.invoke(`gateway/${path}`, options);
+      if (error?.context instanceof Response) return error.context;
+      if (error) throw error;
+      // A stream comes as the response itself, anything else parsed.
+      return data instanceof Response
+        ? data
+        : Response.json(data, response && { headers: response.headers });
+    },
   };
 }
 
@@ -62,35 +85,51 @@ interface SupabaseCalls {
   functions: {
     invoke(
       name: string,
-      options: { body: Wire; signal: AbortSignal },
-    ): Promise<{ data: unknown; error: (Error & { context?: unknown }) | null }>;
+      options: { body: Wire; signal: AbortSignal; headers?: Record<string, string> },
+    ): Promise<{
+      data: unknown;
+      error: (Error & { context?: unknown }) | null;
+      /** Absent in older versions. */
+      response?: Response | undefined;
+    }>;
   };
 }
 
 /** Speaks plain HTTP to PostgREST and the edge functions. */
 export function fetchTransport(connection: Connection): Transport {
   const base = connection.url.replace(/\/+$/, "");
-  const post = async (path: string, body: Wire, signal: AbortSignal) => {
+  const post = async (path: string, body: Wire, init: RequestInit) => {
     const send = connection.fetch ?? fetch;
-    const headers = { "content-type": "application/json", ...(await credentials(connection)) };
-    const init = { method: "POST", headers, body: JSON.stringify(body), signal };
-    return readAnswer(await send(base + path, init));
+    // Not awaited when it is at hand: a page that goes away waits for nothing.
+    const known = credentials(connection);
+    const headers = {
+      "content-type": "application/json",
+      ...(known instanceof Promise ? await known : known),
+      ...init.headers,
+    };
+    return send(base + path, { ...init, method: "POST", headers, body: JSON.stringify(body) });
   };
-  const invokeEdge: Transport["invokeEdge"] = (name, body, signal) =>
-    post(`/functions/v1/${name}`, body, signal);
-  return isApiKey(connection.key)
-    ? { callFunction: functionsByApiKey(invokeEdge), invokeEdge }
-    : {
-        callFunction: (name, args, signal) => post(`/rest/v1/rpc/${name}`, args, signal),
-        invokeEdge,
-      };
+  const invoke = async (name: string, body: Wire, init: RequestInit) =>
+    readAnswer(await post(`/functions/v1/${name}`, body, init));
+  const call = isApiKey(connection.key)
+    ? functionsByApiKey(invoke)
+    : async (name: string, args: Wire, init: RequestInit) =>
+        readAnswer(await post(`/rest/v1/rpc/${name}`, args, init));
+  return {
+    callFunction: (name, args, signal) => call(name, args, { signal }),
+    invokeEdge: (name, body, signal) => invoke(name, body, { signal }),
+    callGateway: (path, { body, ...init }) => post(`/functions/v1/gateway/${path}`, body, init),
+    callOnLeave: (name, args) => call(name, args, { keepalive: true }),
+  };
 }
 
+type Send = (name: string, body: Wire, init: RequestInit) => Promise<Answer>;
+
 /** An organization's API key is known to the edge functions only: PostgREST has never heard of it. */
-function functionsByApiKey(invokeEdge: Transport["invokeEdge"]): Transport["callFunction"] {
-  return async (name, args, signal) => {
-    if (name === "track_usage") return invokeEdge("track", args.event as Wire, signal);
-    if (name === "track_usage_batch") return invokeEdge("track", args, signal);
+function functionsByApiKey(invokeEdge: Send): Send {
+  return async (name, args, init) => {
+    if (name === "track_usage") return invokeEdge("track", args.event as Wire, init);
+    if (name === "track_usage_batch") return invokeEdge("track", args, init);
     const error = new TallybaseError(`An API key (tally_…) cannot call ${name}.`, {
       code: "TALLY_UNSUPPORTED",
       status: 0,
@@ -103,11 +142,16 @@ function functionsByApiKey(invokeEdge: Transport["invokeEdge"]): Transport["call
 const isApiKey = (key: string) => key.startsWith("tally_");
 const isJwt = (key: string) => key.startsWith("eyJ");
 
-async function credentials({ key, accessToken }: Connection): Promise<Record<string, string>> {
+type Credentials = Record<string, string>;
+
+function credentials({ key, accessToken }: Connection): Credentials | Promise<Credentials> {
   if (isApiKey(key)) return { authorization: `Bearer ${key}` };
-  const token = typeof accessToken === "function" ? await accessToken() : accessToken;
-  const bearer = token ?? (isJwt(key) ? key : null);
-  return bearer ? { apikey: key, authorization: `Bearer ${bearer}` } : { apikey: key };
+  const withToken = (token: string | null | undefined): Credentials => {
+    const bearer = token ?? (isJwt(key) ? key : null);
+    return bearer ? { apikey: key, authorization: `Bearer ${bearer}` } : { apikey: key };
+  };
+  const token = typeof accessToken === "function" ? accessToken() : accessToken;
+  return token instanceof Promise ? token.then(withToken) : withToken(token);
 }
 
 async function readAnswer(response: Response): Promise<Answer> {

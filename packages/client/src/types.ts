@@ -75,7 +75,8 @@ export interface UsageEvent extends Attribution {
   outputTokens?: number | undefined;
   /** Tokens or units per class: `input, cache_read, cache_write, output, reasoning, web_search` … */
   classes?: Record<string, number> | undefined;
-  units?: number | null | undefined;
+  /** An exact amount may be a decimal text: `"0.333333333333"`. */
+  units?: number | string | null | undefined;
   /** `second`, `character`, `image`, `gb_hour` … */
   unitType?: string | null | undefined;
   /** US dollars. Only the service role may set it; otherwise the database computes it. */
@@ -98,7 +99,7 @@ export interface Estimate {
   /** Tokens in total, for quotas on tokens when only the cost is known. */
   estimatedTokens?: number | undefined;
   /** Units, for what is not counted in tokens. */
-  units?: number | undefined;
+  units?: number | string | undefined;
   unitType?: string | undefined;
   /** Calls, when it is more than one: an agent's run. Default: 1. */
   requests?: number | undefined;
@@ -126,8 +127,11 @@ export interface BlockingQuota {
   requested: number | null;
   /** When the period ends; null for a limit in total. */
   resetAt: string | null;
-  /** `quota`: not enough left. `unpriced`: no price, and the quota refuses what it cannot price. */
-  reason: "quota" | "unpriced";
+  /**
+   * `quota`: not enough left. `unpriced`: no price, and the quota refuses what it cannot price.
+   * `credit`: not enough of the prepaid credit left.
+   */
+  reason: "quota" | "unpriced" | "credit" | (string & {});
 }
 
 /** The answer to a reservation. A refusal changed nothing. */
