@@ -107,6 +107,7 @@ select set_eq(
     values
       ('check_classes'),
       ('claim_alert_deliveries'),
+      ('enable_realtime'),
       ('ensure_partitions'),
       ('finish_alert_delivery'),
       ('fold'),

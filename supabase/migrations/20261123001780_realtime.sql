@@ -1,0 +1,82 @@
+-- Realtime, where the server has it: a message on the organization's own channel when its quotas change,
+-- so that a page asks again at once and not by the clock. Nothing depends on it being delivered.
+
+create function tally.broadcast_quotas(organization_id uuid, quota_ids uuid[])
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if quota_ids = '{}' or pg_catalog.to_regprocedure('realtime.send(jsonb,text,text,boolean)') is null then
+    return;
+  end if;
+  -- By name at run time: the function may come and go with the extension.
+  execute $send$
+    select realtime.send(pg_catalog.jsonb_build_object('quota_id', q.id, 'period_start', q.period_start),
+      'quota', 'tallybase:organization:' || q.organization_id, true)
+    from public.usage_quotas as q
+    where q.organization_id = $1 and q.id = any ($2)
+    order by q.id
+  $send$ using broadcast_quotas.organization_id, broadcast_quotas.quota_ids;
+exception when others then
+  raise warning 'Realtime took no message for organization %: %', broadcast_quotas.organization_id, sqlerrm;
+end;
+$$;
+comment on function tally.broadcast_quotas(uuid, uuid[]) is
+  'Tells the listeners of an organization which of its quotas changed: event quota, {quota_id, period_start}, on the private channel tallybase:organization:<id>. Does nothing without Realtime, and never fails.';
+revoke execute on function tally.broadcast_quotas(uuid, uuid[]) from public, anon, authenticated;
+
+create function tally.broadcast_alerts()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform tally.broadcast_quotas(a.organization_id, array_agg(distinct a.quota_id))
+  from new_alerts as a
+  group by a.organization_id;
+  return null;
+end;
+$$;
+comment on function tally.broadcast_alerts() is 'Broadcasts the quotas that alerts were recorded for.';
+revoke execute on function tally.broadcast_alerts() from public, anon, authenticated;
+
+create function tally.enable_realtime()
+returns boolean
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform tally.require_operator('enable Realtime');
+  if pg_catalog.to_regclass('realtime.messages') is null
+    or pg_catalog.to_regprocedure('realtime.send(jsonb,text,text,boolean)') is null then
+    return false;
+  end if;
+  execute 'drop policy if exists "members listen to their organizations" on realtime.messages';
+  execute $policy$
+    create policy "members listen to their organizations" on realtime.messages
+      for select to authenticated
+      using (
+        extension = 'broadcast'
+        and (select realtime.topic()) = any (array(
+          select 'tallybase:organization:' || o
+          from tally.organizations_of((select auth.uid())) as o))
+      )
+  $policy$;
+  -- Only here: every fold inserts alerts, mostly none, and a trigger costs even then.
+  drop trigger if exists broadcast_alerts on public.usage_alerts;
+  create trigger broadcast_alerts after insert on public.usage_alerts
+    referencing new table as new_alerts
+    for each statement execute function tally.broadcast_alerts();
+  return true;
+end;
+$$;
+comment on function tally.enable_realtime() is
+  'Broadcasts changes of quotas to members (operator); false where the server has no Realtime. The migration calls it; call it again when Realtime comes later.';
+revoke execute on function tally.enable_realtime() from public, anon, authenticated;
+grant execute on function tally.enable_realtime() to service_role;
+
+do $$
+begin
+  perform tally.enable_realtime();
+exception when others then
+  raise notice 'Realtime cannot be used here (%): listeners ask by the clock.', sqlerrm;
+end;
+$$;
