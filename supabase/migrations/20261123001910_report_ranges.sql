@@ -1,0 +1,504 @@
+-- What reports read: one function sums the use of spans of time by one dimension, from the level of the
+-- rollups that is enough for it. Everything that is reported comes from here.
+
+create type tally.report_filter as (
+  provider text[],
+  model text[],
+  tool_name text[],
+  operation text[],
+  resource_type text[],
+  service_tier text[],
+  status text[],
+  unit_type text[],
+  is_byok text[],
+  user_id text[],
+  api_key_id text[]
+);
+comment on type tally.report_filter is
+  'The values that a report is limited to, by attribute; a null in a list: events without one. Null: any.';
+
+create type tally.span_use as (
+  span integer,
+  dimension text,
+  request_count bigint,
+  input_tokens bigint,
+  output_tokens bigint,
+  cache_read_tokens bigint,
+  cache_write_tokens bigint,
+  reasoning_tokens bigint,
+  units numeric,
+  cost_usd numeric,
+  unpriced_count bigint,
+  duration_count bigint,
+  duration_ms bigint
+);
+comment on type tally.span_use is 'Use within one span of time (numbered from 1) of one value of a dimension.';
+
+create function tally.read_filters(filters jsonb)
+returns tally.report_filter
+language plpgsql stable security invoker set search_path = ''
+as $$
+declare
+  v_lists jsonb := '{}';
+  v_key text;
+  v_value jsonb;
+  v_list text[];
+begin
+  perform tally.check_filters(read_filters.filters, array['provider', 'model', 'tool_name', 'operation',
+    'resource_type', 'service_tier', 'status', 'unit_type', 'is_byok', 'user_id', 'api_key_id']);
+  for v_key, v_value in select f.key, f.value from jsonb_each(read_filters.filters) as f order by f.key loop
+    if jsonb_typeof(v_value) <> 'array' then
+      v_value := jsonb_build_array(v_value);
+    end if;
+    v_list := array(select e #>> '{}' from jsonb_array_elements(v_value) as e);
+    if cardinality(v_list) not between 1 and 1000 or exists (
+      select from jsonb_array_elements(v_value) as e where jsonb_typeof(e) in ('object', 'array')
+    ) then
+      perform tally.fail('PT400', format('filters.%s must be a value, null, or a list of up to 1000 of them.', v_key),
+        'filters.' || v_key, 'null stands for events without one.');
+    elsif v_key in ('user_id', 'api_key_id') then
+      begin
+        v_list := v_list::uuid[]::text[];
+      exception when invalid_text_representation then
+        perform tally.fail('PT400', format('filters.%s must be a uuid.', v_key), 'filters.' || v_key);
+      end;
+    end if;
+    v_lists := v_lists || jsonb_build_object(v_key, v_list);
+  end loop;
+  return jsonb_populate_record(null::tally.report_filter, v_lists);
+end;
+$$;
+comment on function tally.read_filters(jsonb) is
+  'Reads filters, {attribute: value, null or list of them}; raises PT400 for an unknown key or a value that cannot be.';
+revoke execute on function tally.read_filters(jsonb) from public, anon, authenticated;
+
+create function tally.check_report(
+  organization_id uuid, starts_at timestamptz, ends_at timestamptz, timezone text)
+returns text
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_timezone text := check_report.timezone;
+begin
+  perform tally.require_member(check_report.organization_id);
+  perform tally.require_span(check_report.starts_at, check_report.ends_at);
+  if check_report.ends_at > check_report.starts_at + interval '10 years' then
+    perform tally.fail('PT400', 'A report may span at most ten years.', 'starts_at, ends_at');
+  elsif check_report.starts_at < timestamptz '2000-01-01 00:00:00+00'
+    or check_report.ends_at > timestamptz '2200-01-01 00:00:00+00' then
+    perform tally.fail('PT400', 'A report may span the years 2000 to 2199.', 'starts_at, ends_at');
+  end if;
+  if v_timezone is null then
+    select o.timezone into v_timezone from public.organizations as o where o.id = check_report.organization_id;
+  end if;
+  begin
+    perform check_report.starts_at at time zone v_timezone;
+  exception when invalid_parameter_value then
+    perform tally.fail('PT400', format('There is no timezone %L.', v_timezone), 'timezone',
+      'Use an IANA name such as Europe/Berlin.');
+  end;
+  return v_timezone;
+end;
+$$;
+comment on function tally.check_report(uuid, timestamptz, timestamptz, text) is
+  'Raises PT403 unless the caller may read the organization, PT400 for a span or a timezone that cannot be; returns the timezone to use.';
+revoke execute on function tally.check_report(uuid, timestamptz, timestamptz, text) from public, anon, authenticated;
+
+create function tally.local_moment(local timestamp, timezone text)
+returns timestamptz
+language plpgsql stable security invoker set search_path = ''
+as $$
+declare
+  v_moment timestamptz := local_moment.local at time zone local_moment.timezone;
+begin
+  -- Where clocks go back over midnight there are two: the day begins at the first.
+  if (v_moment - interval '1 hour') at time zone local_moment.timezone = local_moment.local then
+    return v_moment - interval '1 hour';
+  end if;
+  return v_moment;
+end;
+$$;
+comment on function tally.local_moment(timestamp, text) is
+  'The first moment at which the clocks of a timezone show a time; where they skip it, the moment at which they do.';
+revoke execute on function tally.local_moment(timestamp, text) from public, anon, authenticated;
+
+create function tally.bucket_boundaries(starts_at timestamptz, ends_at timestamptz, bucket text, timezone text)
+returns timestamptz[]
+language plpgsql stable security invoker set search_path = ''
+as $$
+declare
+  v_step interval := case bucket_boundaries.bucket
+    when '15_minutes' then interval '15 minutes'
+    when 'hour' then interval '1 hour'
+    when 'day' then interval '1 day'
+    when 'week' then interval '7 days'
+    when 'month' then interval '1 month'
+    when 'year' then interval '1 year'
+  end;
+  v_steps integer;
+begin
+  if v_step is null then
+    perform tally.fail('PT400', format('There is no bucket %L.', bucket_boundaries.bucket), 'bucket',
+      'Use 15_minutes, hour, day, week, month or year.');
+  elsif bucket_boundaries.ends_at - bucket_boundaries.starts_at > 10000 * v_step then
+    perform tally.fail('PT400', 'A series may have at most 10000 buckets.', 'bucket',
+      'Use a longer bucket or a shorter span.');
+  end if;
+  v_steps := ceil(extract(epoch from bucket_boundaries.ends_at - bucket_boundaries.starts_at) / extract(epoch from v_step));
+  return array(
+    select m.moment
+    from (
+      select bucket_boundaries.starts_at as moment
+      union
+      select bucket_boundaries.ends_at
+      union
+      -- Hours are elapsed time: a clock change neither skips nor repeats one.
+      select date_bin(interval '15 minutes', bucket_boundaries.starts_at, timestamptz 'epoch') + n * v_step
+      from generate_series(0, v_steps) as n
+      where bucket_boundaries.bucket = '15_minutes'
+      union
+      select date_trunc('hour', bucket_boundaries.starts_at, bucket_boundaries.timezone) + n * v_step
+      from generate_series(0, v_steps) as n
+      where bucket_boundaries.bucket = 'hour'
+      union
+      select tally.local_moment(l.local, bucket_boundaries.timezone)
+      from generate_series(
+        date_trunc(bucket_boundaries.bucket, bucket_boundaries.starts_at at time zone bucket_boundaries.timezone),
+        bucket_boundaries.ends_at at time zone bucket_boundaries.timezone, v_step) as l (local)
+      where bucket_boundaries.bucket not in ('15_minutes', 'hour')
+    ) as m
+    where m.moment between bucket_boundaries.starts_at and bucket_boundaries.ends_at
+    order by m.moment
+  );
+end;
+$$;
+comment on function tally.bucket_boundaries(timestamptz, timestamptz, text, text) is
+  'The moments that cut a span into the calendar buckets of a timezone, both its ends included.';
+revoke execute on function tally.bucket_boundaries(timestamptz, timestamptz, text, text) from public, anon, authenticated;
+
+create function tally.round_archived(at timestamptz)
+returns timestamptz
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  return case
+    when to_regclass('tally.token_usage_' || to_char(round_archived.at at time zone 'UTC', 'YYYY_MM')) is null
+      then date_bin('15 minutes', round_archived.at, timestamptz 'epoch')
+    else round_archived.at
+  end;
+end;
+$$;
+comment on function tally.round_archived(timestamptz) is
+  'A moment; within a month whose events were archived, the start of its 15 minutes: finer than that only events are.';
+revoke execute on function tally.round_archived(timestamptz) from public, anon, authenticated;
+
+create function tally.cut_range(boundaries timestamptz[], has_days boolean)
+returns table (span integer, minutes smallint, starts_at timestamptz, ends_at timestamptz)
+language plpgsql immutable security invoker set search_path = ''
+as $$
+begin
+  return query
+  select s.span, p.minutes::smallint, p.starts_at, p.ends_at
+  from (
+    select
+      n as span, b.starts_at, b.ends_at,
+      date_bin('15 minutes', b.starts_at + interval '15 minutes' - interval '1 microsecond', timestamptz 'epoch') as first_quarter,
+      date_bin('15 minutes', b.ends_at, timestamptz 'epoch') as last_quarter,
+      date_bin('1 day', b.starts_at + interval '1 day' - interval '1 microsecond', timestamptz 'epoch') as first_day,
+      date_bin('1 day', b.ends_at, timestamptz 'epoch') as last_day
+    from generate_series(1, cardinality(cut_range.boundaries) - 1) as n
+    cross join lateral (select cut_range.boundaries[n] as starts_at, cut_range.boundaries[n + 1] as ends_at) as b
+  ) as s
+  cross join lateral (
+    select 0 as minutes, s.starts_at, s.ends_at where s.first_quarter > s.last_quarter
+    union all
+    select 0, s.starts_at, s.first_quarter where s.first_quarter <= s.last_quarter
+    union all
+    select 0, s.last_quarter, s.ends_at where s.first_quarter <= s.last_quarter
+    union all
+    select 1440, s.first_day, s.last_day where cut_range.has_days and s.first_day < s.last_day
+    union all
+    select 15, s.first_quarter, s.first_day where cut_range.has_days and s.first_day < s.last_day
+    union all
+    select 15, s.last_day, s.last_quarter where cut_range.has_days and s.first_day < s.last_day
+    union all
+    select 15, s.first_quarter, s.last_quarter where not (cut_range.has_days and s.first_day < s.last_day)
+  ) as p
+  where p.starts_at < p.ends_at;
+end;
+$$;
+comment on function tally.cut_range(timestamptz[], boolean) is
+  'Where the spans between moments are to be read: whole days (1440) and 15 minutes from the rollups, the rest (0) from the events.';
+revoke execute on function tally.cut_range(timestamptz[], boolean) from public, anon, authenticated;
+
+create function tally.passes(filter tally.report_filter, provider text, model text, tool_name text, operation text,
+  resource_type text, service_tier text, status text, unit_type text, is_byok boolean)
+returns boolean
+language plpgsql immutable security invoker set search_path = ''
+as $$
+declare
+  f tally.report_filter := passes.filter;
+begin
+  -- array_position finds a null, too.
+  return (f.provider is null or array_position(f.provider, passes.provider) is not null)
+    and (f.model is null or array_position(f.model, passes.model) is not null)
+    and (f.tool_name is null or array_position(f.tool_name, passes.tool_name) is not null)
+    and (f.operation is null or array_position(f.operation, passes.operation) is not null)
+    and (f.resource_type is null or array_position(f.resource_type, passes.resource_type) is not null)
+    and (f.service_tier is null or array_position(f.service_tier, passes.service_tier) is not null)
+    and (f.status is null or array_position(f.status, passes.status) is not null)
+    and (f.unit_type is null or array_position(f.unit_type, passes.unit_type) is not null)
+    and (f.is_byok is null or array_position(f.is_byok, passes.is_byok::text) is not null);
+end;
+$$;
+comment on function tally.passes(tally.report_filter, text, text, text, text, text, text, text, text, boolean) is
+  'Whether a filter lets a combination of attributes through.';
+revoke execute on function tally.passes(tally.report_filter, text, text, text, text, text, text, text, text, boolean)
+  from public, anon, authenticated;
+
+create function tally.dimension_value(dimension text, provider text, model text, tool_name text, operation text,
+  resource_type text, service_tier text, status text, unit_type text, is_byok boolean, user_id uuid, api_key_id uuid)
+returns text
+language plpgsql immutable security invoker set search_path = ''
+as $$
+begin
+  return case dimension_value.dimension
+    when 'provider' then dimension_value.provider
+    when 'model' then dimension_value.model
+    when 'tool_name' then dimension_value.tool_name
+    when 'operation' then dimension_value.operation
+    when 'resource_type' then dimension_value.resource_type
+    when 'service_tier' then dimension_value.service_tier
+    when 'status' then dimension_value.status
+    when 'unit_type' then dimension_value.unit_type
+    when 'is_byok' then dimension_value.is_byok::text
+    when 'user_id' then dimension_value.user_id::text
+    when 'api_key_id' then dimension_value.api_key_id::text
+  end;
+end;
+$$;
+comment on function tally.dimension_value(text, text, text, text, text, text, text, text, text, boolean, uuid, uuid) is
+  'The attribute that a report groups by; null for no dimension.';
+revoke execute on function tally.dimension_value(text, text, text, text, text, text, text, text, text, boolean, uuid, uuid)
+  from public, anon, authenticated;
+
+create function tally.loose_use(
+  organization_id uuid, boundaries timestamptz[], filter tally.report_filter, dimension text)
+returns setof tally.span_use
+language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
+as $$
+begin
+  return query
+  select l.span, tally.dimension_value(loose_use.dimension, l.provider, l.model, l.tool_name, l.operation,
+      l.resource_type, l.service_tier, l.status, l.unit_type, l.is_byok, l.user_id, l.api_key_id),
+    sum(l.request_count)::bigint, sum(l.input_tokens)::bigint, sum(l.output_tokens)::bigint,
+    sum(l.cache_read_tokens)::bigint, sum(l.cache_write_tokens)::bigint, sum(l.reasoning_tokens)::bigint, sum(l.units),
+    sum(l.cost_usd), sum(l.unpriced_count)::bigint, count(l.duration_ms), coalesce(sum(l.duration_ms), 0)::bigint
+  from (
+    select c.span, b.provider, b.model, b.tool_name, b.operation, b.resource_type, b.service_tier, b.status, b.unit_type,
+      b.is_byok, b.user_id, b.api_key_id, b.request_count, b.input_tokens, b.output_tokens, b.cache_read_tokens,
+      b.cache_write_tokens, b.reasoning_tokens, b.units, b.cost_usd, b.unpriced_count, b.duration_ms
+    from tally.cut_range(loose_use.boundaries, false) as c
+    cross join lateral (
+      select r.*
+      from tally.recorded_buckets as r
+      where r.organization_id = loose_use.organization_id
+        and r.created_at >= c.starts_at and r.created_at < c.ends_at
+      offset 0
+    ) as b
+    where c.minutes = 0
+    union all
+    select width_bucket(p.bucket_start, loose_use.boundaries), p.provider, p.model, p.tool_name, p.operation,
+      p.resource_type, p.service_tier, p.status, p.unit_type, p.is_byok, p.user_id, p.api_key_id, p.request_count,
+      p.input_tokens, p.output_tokens, p.cache_read_tokens, p.cache_write_tokens, p.reasoning_tokens, p.units, p.cost_usd,
+      p.unpriced_count, p.duration_ms
+    from tally.pending_buckets as p
+    where p.organization_id = loose_use.organization_id
+      -- Of quarters that are read whole from the rollups: the rest is among the events above.
+      and p.bucket_start >= loose_use.boundaries[1]
+      and p.bucket_start + interval '15 minutes' <= loose_use.boundaries[cardinality(loose_use.boundaries)]
+  ) as l
+  where tally.passes(loose_use.filter, l.provider, l.model, l.tool_name, l.operation, l.resource_type, l.service_tier,
+      l.status, l.unit_type, l.is_byok)
+    and ((loose_use.filter).user_id is null or array_position((loose_use.filter).user_id, l.user_id::text) is not null)
+    and ((loose_use.filter).api_key_id is null
+      or array_position((loose_use.filter).api_key_id, l.api_key_id::text) is not null)
+  group by 1, 2;
+end;
+$$;
+comment on function tally.loose_use(uuid, timestamptz[], tally.report_filter, text) is
+  'The use within spans that the rollups do not hold: what is not folded, and the events of quarters of an hour that a range cuts.';
+revoke execute on function tally.loose_use(uuid, timestamptz[], tally.report_filter, text) from public, anon, authenticated;
+
+create function tally.folded_totals(organization_id uuid, boundaries timestamptz[])
+returns setof tally.span_use
+language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
+as $$
+begin
+  return query
+  select width_bucket(r.bucket_start, folded_totals.boundaries), null::text, sum(r.request_count)::bigint,
+    sum(r.input_tokens)::bigint, sum(r.output_tokens)::bigint, sum(r.cache_read_tokens)::bigint,
+    sum(r.cache_write_tokens)::bigint, sum(r.reasoning_tokens)::bigint, sum(r.units), sum(r.cost_usd),
+    sum(r.unpriced_count)::bigint, sum(r.duration_count)::bigint, sum(r.duration_ms)::bigint
+  from tally.cut_range(
+    array[folded_totals.boundaries[1], folded_totals.boundaries[cardinality(folded_totals.boundaries)]], false) as c
+  cross join lateral (
+    -- Row by row: between the rows for everything stand those of each dimension.
+    select t.*
+    from generate_series(c.starts_at, c.ends_at - interval '15 minutes', interval '15 minutes') as g (bucket_start)
+    join tally.usage_rollups as t
+      on t.organization_id = folded_totals.organization_id and t.actor_id = 0 and t.minutes = 15
+      and t.bucket_start = g.bucket_start and t.dimension_id = 0
+    offset 0
+  ) as r
+  where c.minutes = 15
+  group by 1;
+end;
+$$;
+comment on function tally.folded_totals(uuid, timestamptz[]) is
+  'What the rollups hold of spans, without filter or dimension.';
+revoke execute on function tally.folded_totals(uuid, timestamptz[]) from public, anon, authenticated;
+
+create function tally.folded_use(
+  organization_id uuid, boundaries timestamptz[], filter tally.report_filter, dimension text)
+returns setof tally.span_use
+language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
+as $$
+begin
+  return query
+  with named as materialized (
+    select d.id, tally.dimension_value(folded_use.dimension, d.provider, d.model, d.tool_name, d.operation,
+      d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok, null, null) as label
+    from tally.usage_dimensions as d
+    where d.organization_id = folded_use.organization_id
+      and tally.passes(folded_use.filter, d.provider, d.model, d.tool_name, d.operation, d.resource_type,
+        d.service_tier, d.status, d.unit_type, d.is_byok)
+  )
+  select c.span, n.label, sum(r.request_count)::bigint,
+    sum(r.input_tokens)::bigint, sum(r.output_tokens)::bigint, sum(r.cache_read_tokens)::bigint,
+    sum(r.cache_write_tokens)::bigint, sum(r.reasoning_tokens)::bigint, sum(r.units), sum(r.cost_usd),
+    sum(r.unpriced_count)::bigint, sum(r.duration_count)::bigint, sum(r.duration_ms)::bigint
+  from tally.cut_range(folded_use.boundaries, true) as c
+  cross join lateral (
+    select t.*
+    from tally.usage_rollups as t
+    where t.organization_id = folded_use.organization_id and t.actor_id = 0 and t.minutes = c.minutes
+      and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
+    offset 0
+  ) as r
+  join named as n on n.id = r.dimension_id
+  where c.minutes > 0
+  group by 1, 2;
+end;
+$$;
+comment on function tally.folded_use(uuid, timestamptz[], tally.report_filter, text) is
+  'What the rollups hold of spans, by one dimension (or none) of the events that a filter lets through, whoever they are by.';
+revoke execute on function tally.folded_use(uuid, timestamptz[], tally.report_filter, text) from public, anon, authenticated;
+
+create function tally.folded_use_of_actors(
+  organization_id uuid, boundaries timestamptz[], filter tally.report_filter, dimension text)
+returns setof tally.span_use
+language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
+as $$
+begin
+  return query
+  with named as materialized (
+    select d.*
+    from tally.usage_dimensions as d
+    where d.organization_id = folded_use_of_actors.organization_id
+      and tally.passes(folded_use_of_actors.filter, d.provider, d.model, d.tool_name, d.operation, d.resource_type,
+        d.service_tier, d.status, d.unit_type, d.is_byok)
+  ),
+  actors as materialized (
+    select a.*
+    from tally.usage_actors as a
+    where a.organization_id = folded_use_of_actors.organization_id
+      and ((folded_use_of_actors.filter).user_id is null
+        or array_position((folded_use_of_actors.filter).user_id, a.user_id::text) is not null)
+      and ((folded_use_of_actors.filter).api_key_id is null
+        or array_position((folded_use_of_actors.filter).api_key_id, a.api_key_id::text) is not null)
+  ),
+  summed as (
+    select c.span, r.dimension_id, r.actor_id, r.request_count, r.input_tokens, r.output_tokens, r.cache_read_tokens,
+      r.cache_write_tokens, r.reasoning_tokens, r.units, r.cost_usd, r.unpriced_count, r.duration_count, r.duration_ms
+    from tally.cut_range(folded_use_of_actors.boundaries, true) as c
+    cross join actors as a
+    cross join lateral (
+      select t.*
+      from tally.usage_rollups as t
+      where t.organization_id = folded_use_of_actors.organization_id and t.actor_id = a.id and t.minutes = c.minutes
+        and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
+      offset 0
+    ) as r
+    where c.minutes > 0 and (select count(*) from actors) <= 100
+    union all
+    -- Of very many: what stands in the range, whoever it is by.
+    select c.span, r.dimension_id, r.actor_id, r.request_count, r.input_tokens, r.output_tokens, r.cache_read_tokens,
+      r.cache_write_tokens, r.reasoning_tokens, r.units, r.cost_usd, r.unpriced_count, r.duration_count, r.duration_ms
+    from tally.cut_range(folded_use_of_actors.boundaries, true) as c
+    cross join lateral (
+      select t.*
+      from tally.usage_rollups as t
+      where t.organization_id = folded_use_of_actors.organization_id and t.actor_id <> 0 and t.minutes = c.minutes
+        and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
+      offset 0
+    ) as r
+    where c.minutes > 0 and (select count(*) from actors) > 100
+  )
+  select s.span, tally.dimension_value(folded_use_of_actors.dimension, n.provider, n.model, n.tool_name, n.operation,
+      n.resource_type, n.service_tier, n.status, n.unit_type, n.is_byok, a.user_id, a.api_key_id),
+    sum(s.request_count)::bigint,
+    sum(s.input_tokens)::bigint, sum(s.output_tokens)::bigint, sum(s.cache_read_tokens)::bigint,
+    sum(s.cache_write_tokens)::bigint, sum(s.reasoning_tokens)::bigint, sum(s.units), sum(s.cost_usd),
+    sum(s.unpriced_count)::bigint, sum(s.duration_count)::bigint, sum(s.duration_ms)::bigint
+  from summed as s
+  join named as n on n.id = s.dimension_id
+  join actors as a on a.id = s.actor_id
+  group by 1, 2;
+end;
+$$;
+comment on function tally.folded_use_of_actors(uuid, timestamptz[], tally.report_filter, text) is
+  'Like tally.folded_use, by or of certain users or API keys.';
+revoke execute on function tally.folded_use_of_actors(uuid, timestamptz[], tally.report_filter, text)
+  from public, anon, authenticated;
+
+create function tally.usage_range(organization_id uuid, boundaries timestamptz[], filters jsonb, dimension text)
+returns setof tally.span_use
+language plpgsql stable security definer set search_path = '' set jit = off
+as $$
+declare
+  v_filter tally.report_filter := tally.read_filters(usage_range.filters);
+  v_bounds timestamptz[] := usage_range.boundaries;
+begin
+  if usage_range.dimension not in ('provider', 'model', 'tool_name', 'operation', 'resource_type', 'service_tier',
+    'status', 'unit_type', 'is_byok', 'user_id', 'api_key_id') then
+    perform tally.fail('PT400', format('There is no dimension %L.', usage_range.dimension), 'dimension',
+      'Use provider, model, tool_name, operation, resource_type, service_tier, status, unit_type, is_byok, user_id or api_key_id.');
+  end if;
+  v_bounds[1] := tally.round_archived(v_bounds[1]);
+  v_bounds[cardinality(v_bounds)] := tally.round_archived(v_bounds[cardinality(v_bounds)]);
+  return query
+  select u.span, u.dimension, sum(u.request_count)::bigint, sum(u.input_tokens)::bigint, sum(u.output_tokens)::bigint,
+    sum(u.cache_read_tokens)::bigint, sum(u.cache_write_tokens)::bigint, sum(u.reasoning_tokens)::bigint,
+    trim_scale(sum(u.units)), trim_scale(sum(u.cost_usd)), sum(u.unpriced_count)::bigint, sum(u.duration_count)::bigint,
+    sum(u.duration_ms)::bigint
+  from (
+    select * from tally.loose_use(usage_range.organization_id, v_bounds, v_filter, usage_range.dimension)
+    union all
+    select * from tally.folded_totals(usage_range.organization_id, v_bounds)
+    where usage_range.dimension is null and usage_range.filters = '{}'
+    union all
+    select * from tally.folded_use(usage_range.organization_id, v_bounds, v_filter, usage_range.dimension)
+    where not (usage_range.dimension is null and usage_range.filters = '{}')
+      and not usage_range.filters ?| array['user_id', 'api_key_id']
+      and coalesce(usage_range.dimension, '') not in ('user_id', 'api_key_id')
+    union all
+    select * from tally.folded_use_of_actors(usage_range.organization_id, v_bounds, v_filter, usage_range.dimension)
+    where usage_range.filters ?| array['user_id', 'api_key_id'] or usage_range.dimension in ('user_id', 'api_key_id')
+  ) as u
+  group by u.span, u.dimension;
+end;
+$$;
+comment on function tally.usage_range(uuid, timestamptz[], jsonb, text) is
+  'The use of an organization within the spans between moments, by one dimension or none (null), of the events that filters let through: exact, and read from the coarsest rollup that is. Spans without use have no row.';
+revoke execute on function tally.usage_range(uuid, timestamptz[], jsonb, text) from public, anon, authenticated;
