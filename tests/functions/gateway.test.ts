@@ -7,6 +7,7 @@ import {
   respondToGatewayError,
 } from "../../supabase/functions/_tally/gateway/handle-gateway.ts";
 import { keepHold } from "../../supabase/functions/_tally/gateway/keep-hold.ts";
+import { KnownKeys } from "../../supabase/functions/_tally/gateway/known-keys.ts";
 import { type Ledger, openLedger } from "../../supabase/functions/_tally/gateway/ledger.ts";
 import { handleRequests } from "../../supabase/functions/_tally/handle-request.ts";
 import {
@@ -41,6 +42,15 @@ const words = async (texts: readonly string[]) => ({
   operations: 0,
 });
 
+/** The answer to an admitted call. */
+const admitted = (more: object = {}) => ({
+  allowed: true,
+  hold_id: HOLD_ID,
+  retries: 0,
+  headroom: { metric: "cost_usd", remaining: "4", held: "0.5" },
+  ...more,
+});
+
 /** The gateway in this process: its ledger is a list, its provider the fake one. */
 function setUp(
   options: {
@@ -51,17 +61,14 @@ function setUp(
 ) {
   const database = fakeDatabase({
     verify_api_key: keyRow,
-    role_in: () => ({ is_member: true }),
-    idempotency_keys: () => [],
-    reserve_usage: () => ({ answer: { allowed: true, hold_id: HOLD_ID, blocked_by: null } }),
-    settle_usage: ({ parameters }) => ({
+    admit_gateway_call: () => ({ answer: admitted() }),
+    settle_gateway_call: ({ parameters }) => ({
       id: JSON.parse(String(parameters[1])).id,
       cost_usd: "0.00001230",
+      remaining: "4.5",
     }),
     release_hold: () => [],
-    check_quota: () => ({ metric: "cost_usd", remaining: "4.5" }),
     token_factor: () => ({ factor: null }),
-    note_token_count: () => [],
     ...options.answers,
   });
   const env: Record<string, string | undefined> = {
@@ -69,11 +76,12 @@ function setUp(
     TALLY_OPENAI_BASE_URL: `${provider.url}/openai/v1`,
     ...options.env,
   };
+  const memory = { countText: words, factors: new LearnedFactors(), keys: new KnownKeys() };
   const answer = handleRequests(
     {
       name: "gateway",
       scope: "gateway",
-      handle: (context) => handleGateway(context, words, new LearnedFactors()),
+      handle: (context) => handleGateway(context, memory),
       respondToError: respondToGatewayError,
     },
     {
@@ -98,8 +106,12 @@ function setUp(
     answer,
     openai,
     calls,
-    reserved: () => JSON.parse(String(calls("reserve_usage")[0]?.parameters[0])),
-    settled: () => calls("settle_usage").map(({ parameters }) => JSON.parse(String(parameters[1]))),
+    reserved: () => JSON.parse(String(calls("admit_gateway_call")[0]?.parameters[0])),
+    admission: () => JSON.parse(String(calls("admit_gateway_call")[0]?.parameters[1])),
+    settled: () =>
+      calls("settle_gateway_call").map(({ parameters }) => JSON.parse(String(parameters[1]))),
+    settledMore: () =>
+      calls("settle_gateway_call").map(({ parameters }) => JSON.parse(String(parameters[2]))),
     released: () => calls("release_hold").length,
   };
 }
@@ -169,14 +181,14 @@ test("a settled call teaches how the model counts, and what was learned sizes th
   const text = "word ".repeat(150);
   const untaught = setUp();
   await quietly(() => untaught.openai().chat.completions.create(ask(`g-teach ${text}`)));
-  const [noted] = untaught.calls("note_token_count");
+  const [noted] = untaught.settledMore();
   const taught = setUp({ answers: { token_factor: () => ({ factor: 1.8 }) } });
   await quietly(() => taught.openai().chat.completions.create(ask(`g-taught ${text}`)));
 
   const [event] = untaught.settled();
-  expect(noted?.parameters.slice(0, 2)).toEqual(["openai", "gpt-4o-mini"]);
-  expect(Number(noted?.parameters[2])).toBeGreaterThan(150);
-  expect(Number(noted?.parameters[3])).toBe(event.input_tokens);
+  expect(noted).toMatchObject({ counted_model: "gpt-4o-mini", counted_tokens: expect.any(Number) });
+  expect(noted.counted_tokens).toBeGreaterThan(150);
+  expect(event.input_tokens).toBeGreaterThan(150);
   expect(taught.reserved().input_tokens).toBeGreaterThan(1.5 * untaught.reserved().input_tokens);
 });
 
@@ -238,7 +250,9 @@ const quota = {
 test("a refusal is the SDK's ordinary error with status 402, and the provider sees nothing", async () => {
   const gateway = setUp({
     answers: {
-      reserve_usage: () => ({ answer: { allowed: false, hold_id: null, blocked_by: quota } }),
+      admit_gateway_call: () => ({
+        answer: { allowed: false, refused_by: "quota", blocked_by: quota },
+      }),
     },
   });
 
@@ -267,8 +281,12 @@ test("a refusal is the SDK's ordinary error with status 402, and the provider se
 test("a model without a price is refused with the reason", async () => {
   const gateway = setUp({
     answers: {
-      reserve_usage: () => ({
-        answer: { allowed: false, hold_id: null, blocked_by: { ...quota, reason: "unpriced" } },
+      admit_gateway_call: () => ({
+        answer: {
+          allowed: false,
+          refused_by: "quota",
+          blocked_by: { ...quota, reason: "unpriced" },
+        },
       }),
     },
   });
@@ -382,9 +400,9 @@ test("a caller who leaves before anything was sent pays nothing", async () => {
   const controller = new AbortController();
   const gateway = setUp({
     answers: {
-      reserve_usage: () => {
+      admit_gateway_call: () => {
         controller.abort();
-        return { answer: { allowed: true, hold_id: HOLD_ID, blocked_by: null } };
+        return { answer: admitted() };
       },
     },
   });
@@ -447,7 +465,7 @@ for (const [header, value, status] of [
         gateway.openai(API_KEY, { [header]: value }).chat.completions.create(ask("g-header")),
       ),
     ).rejects.toMatchObject({ status, param: header });
-    expect(gateway.calls("reserve_usage")).toEqual([]);
+    expect(gateway.calls("admit_gateway_call")).toEqual([]);
     expect(provider.requests("g-header")).toEqual([]);
   });
 }
@@ -463,9 +481,7 @@ test("what is dearer than text is bounded as such", async () => {
 
   await quietly(() => gateway.openai().chat.completions.create(request));
 
-  const [reservation] = gateway.calls("reserve_usage");
-  expect(reservation?.statement).toContain("upper_bound_cost");
-  expect(reservation?.parameters[1]).toBe("input_audio,output_audio");
+  expect(gateway.admission()).toMatchObject({ classes: "input_audio,output_audio" });
 });
 
 test("the limit put into a request is never above the model's own", async () => {
@@ -491,7 +507,7 @@ for (const [what, body, param] of [
     await expect(
       quietly(() => gateway.openai().chat.completions.create(body as never)),
     ).rejects.toMatchObject({ status: 400, code: "PT400", param });
-    expect(gateway.calls("reserve_usage")).toEqual([]);
+    expect(gateway.calls("admit_gateway_call")).toEqual([]);
   });
 }
 
@@ -547,7 +563,10 @@ test("a caller's own provider key is used and flagged; without any key there is 
     return fetch(input, init);
   };
   const gateway = setUp({ fetch: send });
-  const keyless = setUp({ env: { OPENAI_API_KEY: undefined } });
+  const keyless = setUp({
+    env: { OPENAI_API_KEY: undefined },
+    answers: { admit_gateway_call: () => ({ answer: { allowed: false, refused_by: "key" } }) },
+  });
 
   await expect(
     quietly(() => keyless.openai().chat.completions.create(ask("g-keyless"))),
@@ -558,6 +577,8 @@ test("a caller's own provider key is used and flagged; without any key there is 
     await own.chat.completions.create(ask("g-own"));
   });
 
+  expect(keyless.admission()).not.toHaveProperty("has_operator_key");
+  expect(gateway.admission()).toMatchObject({ has_operator_key: true });
   expect(keys).toEqual(["Bearer sk-operator", "Bearer sk-own"]);
   expect(gateway.settled()).toMatchObject([{ is_byok: false }, { is_byok: true }]);
 });
@@ -570,9 +591,16 @@ test("a member acts for the organization that the header names, nobody else does
   });
   const named = { "x-tally-organization": ORGANIZATION };
   const member = setUp();
-  const stranger = setUp({ answers: { role_in: () => ({ is_member: false }) } });
+  const stranger = setUp({
+    answers: {
+      admit_gateway_call: () => {
+        throw databaseError("PT403", "You are not a member of this organization.");
+      },
+    },
+  });
 
   await quietly(() => member.openai(token, named).chat.completions.create(ask("g-member")));
+  expect(member.admission()).toMatchObject({ member_id: USER_ID });
   expect(member.settled()).toMatchObject([{ organization_id: ORGANIZATION, user_id: USER_ID }]);
   expect(member.settled()[0]).not.toHaveProperty("api_key_id");
   await expect(
@@ -591,14 +619,23 @@ test("a member acts for the organization that the header names, nobody else does
 });
 
 test("a key that already names an answered call is refused, and not retried by the SDK", async () => {
-  const gateway = setUp({ answers: { idempotency_keys: () => ({ event_id: "earlier" }) } });
+  const gateway = setUp({
+    answers: {
+      admit_gateway_call: () => {
+        throw databaseError("PT409", "A call with this key was answered.", {
+          detail: "usage earlier",
+        });
+      },
+    },
+  });
   const openai = gateway.openai(API_KEY, { "idempotency-key": "once" });
   openai.maxRetries = 2;
 
   await expect(quietly(() => openai.chat.completions.create(ask("g-again")))).rejects.toMatchObject(
     { status: 409, param: "usage earlier" },
   );
-  expect(gateway.calls("idempotency_keys")).toHaveLength(1);
+  expect(gateway.calls("admit_gateway_call")).toHaveLength(1);
+  expect(gateway.admission()).toMatchObject({ idempotency_key: "once" });
   expect(provider.requests("g-again")).toEqual([]);
 });
 
@@ -628,7 +665,7 @@ test("two calls that ran under one key are both recorded", async () => {
       const { id, idempotency_key } = JSON.parse(String(parameters[1]));
       return idempotency_key ? first() : { id, cost_usd: "0.5" };
     };
-    const gateway = setUp({ answers: { settle_usage: settle } });
+    const gateway = setUp({ answers: { settle_gateway_call: settle } });
 
     const { response } = await quietly(() =>
       gateway
@@ -649,7 +686,7 @@ test("ending a hold is tried again while the database is away", async () => {
   const pauses: number[] = [];
   let failures = 3;
   const database = fakeDatabase({
-    settle_usage: () => {
+    settle_gateway_call: () => {
       if (failures-- > 0) throw databaseError("CONNECTION_CLOSED", "gone");
       return { id: "e", cost_usd: null };
     },
@@ -666,12 +703,12 @@ test("ending a hold is tried again while the database is away", async () => {
 test("a mistake is not tried again, and patience has an end", async () => {
   const wait = async () => {};
   const wrong = fakeDatabase({
-    settle_usage: () => {
+    settle_gateway_call: () => {
       throw databaseError("PT400", "no");
     },
   });
   const away = fakeDatabase({
-    settle_usage: () => {
+    settle_gateway_call: () => {
       throw databaseError("ECONNREFUSED", "no");
     },
   });
@@ -690,7 +727,7 @@ test("an answer is not lost with the ledger: it is delivered, and the log says w
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const gateway = setUp({
     answers: {
-      settle_usage: () => {
+      settle_gateway_call: () => {
         throw databaseError("ECONNREFUSED", "no");
       },
     },
@@ -753,7 +790,7 @@ test("the log of a stream waits for its recording, however long that takes", asy
   const { promise: databaseIsBack, resolve: bringBack } = Promise.withResolvers<void>();
   const gateway = setUp({
     answers: {
-      settle_usage: async () => {
+      settle_gateway_call: async () => {
         await databaseIsBack;
         throw databaseError("PT400", "no");
       },

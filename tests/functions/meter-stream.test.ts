@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
-import { openaiChat } from "../../supabase/functions/_tally/gateway/adapters/openai-chat.ts";
+import type { PreparedRequest } from "../../supabase/functions/_tally/gateway/adapter.ts";
+import { chatCompletions } from "../../supabase/functions/_tally/gateway/adapters/openai-chat.ts";
 import {
   meterStream,
   type StreamOutcome,
 } from "../../supabase/functions/_tally/gateway/meter-stream.ts";
+import { FrameSplitter } from "../../supabase/functions/_tally/gateway/split-frames.ts";
 
 const usage = { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 };
 const frames = [
@@ -13,6 +15,9 @@ const frames = [
 ].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`);
 const USAGE_FRAME = 4;
 const stream = [...frames, "data: [DONE]\n\n"];
+
+/** What its reader looks at of a request: nothing. */
+const ANY_REQUEST = {} as PreparedRequest;
 
 /** A provider whose frames are let through one by one. */
 function setUp(options: { hidesUsage?: boolean; idleMs?: number } = {}) {
@@ -27,7 +32,8 @@ function setUp(options: { hidesUsage?: boolean; idleMs?: number } = {}) {
   const client = new AbortController();
   const { promise: ended, resolve } = Promise.withResolvers<StreamOutcome>();
   const output = meterStream(source, {
-    reader: openaiChat.createStreamReader(),
+    reader: chatCompletions("openai").createStreamReader(ANY_REQUEST),
+    splitter: new FrameSplitter(),
     hidesUsage: options.hidesUsage ?? true,
     idleMs: options.idleMs ?? 60_000,
     clientGone: client.signal,
@@ -97,7 +103,8 @@ test("who asked for usage gets everything, at once and cut as it came", async ()
 test("the call is recorded before the last frame leaves", async () => {
   let isRecorded = false;
   const output = meterStream(new Blob([stream.join("")]).stream(), {
-    reader: openaiChat.createStreamReader(),
+    reader: chatCompletions("openai").createStreamReader(ANY_REQUEST),
+    splitter: new FrameSplitter(),
     hidesUsage: true,
     idleMs: 60_000,
     clientGone: new AbortController().signal,
@@ -119,7 +126,8 @@ test("a client that leaves while its call is being recorded disturbs nothing", a
   const { promise: isEnding, resolve: end } = Promise.withResolvers<void>();
   const outcomes: string[] = [];
   const output = meterStream(new Blob([stream.join("")]).stream(), {
-    reader: openaiChat.createStreamReader(),
+    reader: chatCompletions("openai").createStreamReader(ANY_REQUEST),
+    splitter: new FrameSplitter(),
     hidesUsage: true,
     idleMs: 60_000,
     clientGone: new AbortController().signal,

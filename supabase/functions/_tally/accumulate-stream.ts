@@ -4,11 +4,21 @@ import { createFinalEventStream } from "./accumulate/final-event.ts";
 import { createGeminiStream } from "./accumulate/gemini.ts";
 import { countText, type StreamReader } from "./accumulate/stream-reader.ts";
 import { asText, isRecord, type JsonRecord } from "./normalize/read-values.ts";
-import type { NormalizedUsage, NormalizeOptions, UsageApi } from "./normalize/types.ts";
+import type {
+  NormalizedUsage,
+  NormalizeOptions,
+  UsageApi,
+} from "./normalize/types.ts";
 import { createEventStreamParser } from "./parse-event-stream.ts";
 
-export { createEventStreamParser, parseEventStream } from "./parse-event-stream.ts";
-export type { EventStreamParser, ServerSentEvent } from "./parse-event-stream.ts";
+export {
+  createEventStreamParser,
+  parseEventStream,
+} from "./parse-event-stream.ts";
+export type {
+  EventStreamParser,
+  ServerSentEvent,
+} from "./parse-event-stream.ts";
 
 /** What a stream used, as far as it was seen. */
 export interface StreamResult {
@@ -39,6 +49,12 @@ export interface StreamAccumulator {
   finish(end?: { aborted?: boolean }): StreamResult;
 }
 
+/** How to follow a stream. */
+export interface StreamOptions extends NormalizeOptions {
+  /** Gets every piece of text, reasoning and tool arguments as it is emitted. */
+  onText?: (text: string) => void;
+}
+
 /**
  * Follows a provider's stream and yields what the same answer would have reported in one piece.
  *
@@ -54,11 +70,14 @@ export interface StreamAccumulator {
  */
 export function createStreamAccumulator(
   provider: string,
-  options: NormalizeOptions = {},
+  { onText, ...options }: StreamOptions = {},
 ): StreamAccumulator {
   const vendor = provider.toLowerCase();
   const count = { chars: 0, bytes: 0 };
-  const emit = (text: unknown) => countText(count, text);
+  const emit = (text: unknown) => {
+    countText(count, text);
+    if (typeof text === "string") onText?.(text);
+  };
   let reader = createReader(options.api ?? "responses");
   let isDecided = options.api !== undefined;
 
@@ -116,8 +135,12 @@ export function createStreamAccumulator(
 /** The wire format that an event belongs to; null where it decides nothing. */
 function detectStream(event: JsonRecord): UsageApi | null {
   const type = asText(event["type"]) ?? "";
-  if (Array.isArray(event["choices"]) || event["x_groq"] !== undefined) return "chat";
-  if (event["candidates"] !== undefined || event["usageMetadata"] !== undefined) {
+  if (Array.isArray(event["choices"]) || event["x_groq"] !== undefined) {
+    return "chat";
+  }
+  if (
+    event["candidates"] !== undefined || event["usageMetadata"] !== undefined
+  ) {
     return "generate_content";
   }
   return /^(message_|content_block_)/.test(type) ? "messages" : null;

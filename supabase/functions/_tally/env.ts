@@ -6,19 +6,31 @@ export interface ProviderEnv {
   baseUrl: string;
   /** The operator's key; null when only callers with their own key can use the provider. */
   apiKey: string | null;
+  /** Header that carries the key instead of the provider's usual one, for Azure say; null: the usual. */
+  keyHeader: string | null;
 }
 
-/** Where each provider's settings are, and its address when they name none. */
+/** Each provider's name in the settings, and its address when they name none. */
 const PROVIDERS = {
-  openai: {
-    url: "TALLY_OPENAI_BASE_URL",
-    key: "OPENAI_API_KEY",
-    fallback: "https://api.openai.com/v1",
+  openai: { setting: "OPENAI", fallback: "https://api.openai.com/v1" },
+  anthropic: { setting: "ANTHROPIC", fallback: "https://api.anthropic.com/v1" },
+  google: {
+    setting: "GOOGLE",
+    fallback: "https://generativelanguage.googleapis.com/v1beta",
   },
+  xai: { setting: "XAI", fallback: "https://api.x.ai/v1" },
 } as const;
 
 /** A provider that the gateway can reach. */
 export type ProviderName = keyof typeof PROVIDERS;
+
+/** A path that the gateway passes on without metering it, because the operator says so. */
+export interface FreePath {
+  provider: ProviderName;
+  method: "GET" | "POST";
+  /** Below the provider's base URL; a `*` at its end stands for anything. */
+  path: string;
+}
 
 /** Everything that the functions read from their environment. */
 export interface TallyEnv {
@@ -36,6 +48,12 @@ export interface TallyEnv {
   defaultMaxOutputTokens: number;
   /** Largest request body that the gateway takes, in bytes. */
   gatewayMaxBodyBytes: number;
+  /** Largest form (audio, images to edit) that the gateway takes, in bytes. */
+  gatewayMaxFormBytes: number;
+  /** Paths passed on unmetered, beside those that cost nothing anyway. */
+  gatewayFreePaths: FreePath[];
+  /** Input tokens assumed of a conversation that the provider keeps and the request only names. */
+  storedContextTokens: number;
   /** How long a provider may stay silent before the call counts as timed out, in ms. */
   upstreamTimeoutMs: number;
 }
@@ -57,18 +75,70 @@ export function readEnv(variable: ReadVariable): TallyEnv {
     secretKeys: readSecretKeys(read),
     publishableKey: readPublishableKey(read),
     providers: readProviders(read),
-    defaultMaxOutputTokens: readCount(read, "TALLY_DEFAULT_MAX_OUTPUT_TOKENS", 4096),
-    gatewayMaxBodyBytes: readCount(read, "TALLY_GATEWAY_MAX_BODY_BYTES", 1024 * 1024),
+    defaultMaxOutputTokens: readCount(
+      read,
+      "TALLY_DEFAULT_MAX_OUTPUT_TOKENS",
+      4096,
+    ),
+    gatewayMaxBodyBytes: readCount(
+      read,
+      "TALLY_GATEWAY_MAX_BODY_BYTES",
+      10 * 1024 * 1024,
+    ),
+    gatewayMaxFormBytes: readCount(
+      read,
+      "TALLY_GATEWAY_MAX_FORM_BYTES",
+      26 * 1024 * 1024,
+    ),
+    gatewayFreePaths: readFreePaths(read, "TALLY_GATEWAY_FREE_PATHS"),
+    storedContextTokens: readCount(
+      read,
+      "TALLY_STORED_CONTEXT_TOKENS",
+      272_000,
+    ),
     upstreamTimeoutMs: readCount(read, "TALLY_UPSTREAM_TIMEOUT_MS", 600_000),
   };
 }
 
 function readProviders(read: ReadVariable): Record<ProviderName, ProviderEnv> {
-  const entries = Object.entries(PROVIDERS).map(([name, { url, key, fallback }]) => [
+  const entries = Object.entries(PROVIDERS).map((
+    [name, { setting, fallback }],
+  ) => [
     name,
-    { baseUrl: readUrl(read, url, fallback), apiKey: read(key) ?? null },
+    {
+      baseUrl: readUrl(read, `TALLY_${setting}_BASE_URL`, fallback),
+      apiKey: read(`${setting}_API_KEY`) ?? null,
+      keyHeader: readHeaderName(read, `TALLY_${setting}_KEY_HEADER`),
+    },
   ]);
   return Object.fromEntries(entries);
+}
+
+function readHeaderName(read: ReadVariable, name: string): string | null {
+  const value = read(name);
+  if (value !== undefined && !/^[\w-]{1,64}$/.test(value)) {
+    throw notConfigured(name, "is not the name of a header");
+  }
+  return value ?? null;
+}
+
+/** `openai GET /files*, openai POST /moderations`. */
+function readFreePaths(read: ReadVariable, name: string): FreePath[] {
+  const entries =
+    read(name)?.split(",").map((entry) => entry.trim()).filter(Boolean) ?? [];
+  return entries.map((entry) => {
+    const [provider = "", method = "", path = "", ...more] = entry.split(/\s+/);
+    const isGood = provider in PROVIDERS && /^(GET|POST)$/.test(method) &&
+      path.startsWith("/") &&
+      more.length === 0;
+    if (!isGood) {
+      throw notConfigured(
+        name,
+        "is not a list such as: openai GET /files*, openai POST /moderations",
+      );
+    }
+    return { provider, method, path } as FreePath;
+  });
 }
 
 function notConfigured(name: string, problem: string): TallyError {

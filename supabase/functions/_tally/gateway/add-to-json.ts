@@ -13,7 +13,10 @@ export function addToJson(
   const names = Object.keys(additions);
   if (names.length === 0) return body;
   const encoder = new TextEncoder();
-  if (names.some((name) => Object.hasOwn(parsed, name)) || Object.keys(parsed).length === 0) {
+  if (
+    names.some((name) => Object.hasOwn(parsed, name)) ||
+    Object.keys(parsed).length === 0
+  ) {
     return encoder.encode(JSON.stringify({ ...parsed, ...additions }));
   }
   // The object has other properties, so a comma belongs between the new ones and them.

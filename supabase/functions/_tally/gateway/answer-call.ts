@@ -1,38 +1,73 @@
 import { TallyError } from "../errors.ts";
 import type { RequestContext } from "../handle-request.ts";
+import { answerNothing, passOnUntouched } from "./answer-nothing.ts";
 import { EmittedText } from "./emitted-text.ts";
 import { keepHold } from "./keep-hold.ts";
-import type { Headroom, Settlement } from "./ledger.ts";
+import type { Settlement } from "./ledger.ts";
 import { meterStream } from "./meter-stream.ts";
+import { type Detours, reachProvider } from "./reach-provider.ts";
 import {
   passedBackHeaders,
   readAnswer,
-  sendUpstream,
   type UpstreamResult,
 } from "./send-upstream.ts";
-import { findHeadroom, type RunningCall, settleCall } from "./settle-call.ts";
+import { type RunningCall, settleCall } from "./settle-call.ts";
+import { FrameSplitter, NO_FRAMES, type Splitter } from "./split-frames.ts";
+import { ArraySplitter } from "./split-json-array.ts";
 
 type Answer = Extract<UpstreamResult, { kind: "answer" }>;
 
+/** Nothing is known of what came. */
+const NOTHING = { model: null, usage: null, isComplete: false } as const;
+
 /** Sends an admitted call and answers it. Whatever happens, its hold ends. */
-export async function answerCall(running: RunningCall, context: RequestContext): Promise<Response> {
-  const { deps, request } = context;
-  const stopKeeping = keepHold(running.ledger, running.holdId);
-  // A stream's headers leave before its event exists: they tell what is left beside its hold.
-  const headroom = running.call.request.isStream ? findHeadroom(running) : Promise.resolve(null);
+export async function answerCall(
+  admitted: RunningCall,
+  detours: Detours,
+  context: RequestContext,
+): Promise<Response> {
+  let stopKeeping = keepHold(admitted.ledger, admitted.holdId);
+  const { fallBack } = detours;
   let isStreaming = false;
   try {
-    const result = await sendUpstream(running.upstream, {
-      fetch: deps.fetch,
-      clientGone: request.signal,
-      timeoutMs: deps.env.upstreamTimeoutMs,
-    });
-    if (result.kind !== "answer") return await answerNothing(result.kind, running, context);
+    const { running, result } = await reachProvider(admitted, {
+      ...detours,
+      fallBack: fallBack && (async (attempts) => {
+        stopKeeping();
+        const next = await fallBack(attempts);
+        if (next !== null) stopKeeping = keepHold(next.ledger, next.holdId);
+        return next;
+      }),
+    }, context);
+    if (result.kind !== "answer") {
+      if (result.kind === "aborted" || result.kind === "timeout") {
+        // A provider that was reached has read the prompt; one that was not has not.
+        await settleCall(
+          running,
+          context,
+          { status: result.kind, ...NOTHING },
+          null,
+        );
+      } else await running.ledger.release(running.holdId);
+      return answerNothing(result.kind);
+    }
     const { response } = result;
-    if (!response.ok) return await passOnRefusal(response, running, context);
-    if (isEventStream(response)) {
+    if (!response.ok) {
+      // The provider's own error, untouched: it costs nothing.
+      context.log.call = "refused";
+      await running.ledger.release(running.holdId);
+      return passOnUntouched(response);
+    }
+    const splitter = splitterFor(response, running);
+    if (splitter !== null) {
       isStreaming = true;
-      return passOnStream(result, running, context, stopKeeping, await headroom);
+      return passOnStream(
+        result,
+        splitter,
+        running,
+        context,
+        () => stopKeeping(),
+      );
     }
     return await passOnAnswer(result, running, context);
   } finally {
@@ -40,50 +75,18 @@ export async function answerCall(running: RunningCall, context: RequestContext):
   }
 }
 
-function isEventStream(response: Response): boolean {
-  return response.headers.get("content-type")?.startsWith("text/event-stream") === true &&
-    response.body !== null;
-}
-
-/** No answer came. A provider that was reached has read the prompt; one that was not has not. */
-async function answerNothing(
-  kind: Exclude<UpstreamResult["kind"], "answer">,
-  running: RunningCall,
-  context: RequestContext,
-): Promise<Response> {
-  if (kind === "unsent" || kind === "unreachable") {
-    await running.ledger.release(running.holdId);
-    if (kind === "unsent") return new Response(null, { status: 499 });
-    throw new TallyError("PT502", "The provider cannot be reached.", {
-      hint: "Try again in a moment; nothing was charged.",
-    });
-  }
-  await settleCall(
-    running,
-    context,
-    { status: kind, model: null, usage: null, isComplete: false },
-    null,
-  );
-  if (kind === "aborted") return new Response(null, { status: 499 });
-  throw tooLate();
-}
-
-function tooLate(): TallyError {
-  return new TallyError("PT504", "The provider did not answer in time.", {
-    hint: "Ask for a stream, or for less.",
-  });
-}
-
-/** The provider's own error, untouched: it costs nothing. */
-async function passOnRefusal(
-  response: Response,
-  running: RunningCall,
-  { log }: RequestContext,
-): Promise<Response> {
-  log.call = "refused";
-  await running.ledger.release(running.holdId);
-  const { status, body, headers } = response;
-  return new Response(body, { status, headers: passedBackHeaders(headers) });
+/** How an answer is looked into while it passes; null for one that is read first. */
+function splitterFor(
+  { headers, body }: Response,
+  { call }: RunningCall,
+): Splitter | null {
+  if (body === null) return null;
+  const type = headers.get("content-type") ?? "";
+  if (type.startsWith("text/event-stream")) return new FrameSplitter();
+  if (!/^(application\/json|text\/)/.test(type)) return NO_FRAMES;
+  return call.request.isStream && type.startsWith("application/json")
+    ? new ArraySplitter()
+    : null;
 }
 
 async function passOnAnswer(
@@ -97,45 +100,49 @@ async function passOnAnswer(
   try {
     bytes = await readAnswer(answer, AbortSignal.any([request.signal, isLate]));
   } catch {
-    const status = request.signal.aborted ? "aborted" : isLate.aborted ? "timeout" : "failed";
-    await settleCall(
-      running,
-      context,
-      { status, model: null, usage: null, isComplete: false },
-      null,
-    );
-    if (status === "aborted") return new Response(null, { status: 499 });
-    throw status === "timeout" ? tooLate() : new TallyError(
-      "PT502",
-      "The provider's answer broke off.",
-      { hint: "Try again in a moment." },
-    );
+    const status = request.signal.aborted
+      ? "aborted"
+      : isLate.aborted
+      ? "timeout"
+      : "failed";
+    await settleCall(running, context, { status, ...NOTHING }, null);
+    if (status !== "failed") return answerNothing(status);
+    throw new TallyError("PT502", "The provider's answer broke off.", {
+      hint: "Try again in a moment.",
+    });
   }
-
-  const { model, usage, text } = running.endpoint.readAnswer(parseLeniently(bytes));
+  const { model, usage, text } = running.endpoint.readAnswer(
+    parse(bytes),
+    running.call.request,
+  );
   const emitted = new EmittedText();
   if (usage === null) emitted.add(text);
-  const end = { status: "success", model, usage, isComplete: usage !== null } as const;
+  const end = {
+    status: "success",
+    model,
+    usage,
+    isComplete: usage !== null,
+  } as const;
   const settlement = await settleCall(running, context, end, emitted);
-  const headroom = await findHeadroom(running);
   return new Response(bytes, {
     status: answer.response.status,
-    headers: withTallyHeaders(answer.response, running, headroom, settlement),
+    headers: withTallyHeaders(answer.response, running, settlement),
   });
 }
 
 function passOnStream(
   { response, abort }: Answer,
+  splitter: Splitter,
   running: RunningCall,
   context: RequestContext,
   stopKeeping: () => void,
-  headroom: Headroom | null,
 ): Response {
   const { deps, request } = context;
   const { promise: isOver, resolve: over } = Promise.withResolvers<void>();
   context.finishAfter(isOver);
   const body = meterStream(response.body as ReadableStream<Uint8Array>, {
-    reader: running.endpoint.createStreamReader(),
+    reader: running.endpoint.createStreamReader(running.call.request),
+    splitter,
     hidesUsage: running.call.request.hidesUsage,
     idleMs: deps.env.upstreamTimeoutMs,
     clientGone: request.signal,
@@ -146,14 +153,13 @@ function passOnStream(
       over();
     },
   });
-  const headers = withTallyHeaders(response, running, headroom, null);
+  const headers = withTallyHeaders(response, running, null);
   return new Response(body, { status: response.status, headers });
 }
 
 function withTallyHeaders(
   response: Response,
-  { call }: RunningCall,
-  headroom: Headroom | null,
+  { call, headroom }: RunningCall,
   settlement: Settlement | null,
 ): Headers {
   const headers = passedBackHeaders(response.headers);
@@ -161,16 +167,22 @@ function withTallyHeaders(
   const cost = settlement?.cost_usd ?? null;
   if (cost !== null) headers.set("x-tally-cost-usd", cost);
   if (headroom !== null) {
-    headers.set("x-tally-remaining", headroom.remaining);
+    // A stream's headers leave before its event exists: they tell what is left beside its hold.
+    headers.set(
+      "x-tally-remaining",
+      settlement?.remaining ?? headroom.remaining,
+    );
     headers.set("x-tally-remaining-metric", headroom.metric);
   }
   return headers;
 }
 
-function parseLeniently(bytes: Uint8Array): unknown {
+/** An answer's JSON; its text where it is none. */
+function parse(bytes: Uint8Array): unknown {
+  const text = new TextDecoder().decode(bytes);
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return JSON.parse(text);
   } catch {
-    return null;
+    return text;
   }
 }

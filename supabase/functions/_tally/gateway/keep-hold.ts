@@ -8,7 +8,11 @@ export const HOLD_SECONDS = 600;
  * hour. Returns a function that stops it. A failure is not an error of the call: settling works after
  * expiry too.
  */
-export function keepHold(ledger: Ledger, holdId: string, seconds = HOLD_SECONDS): () => void {
+export function keepHold(
+  ledger: Ledger,
+  holdId: string,
+  seconds = HOLD_SECONDS,
+): () => void {
   const timer = setInterval(() => {
     ledger.extend(holdId, seconds).catch(() => {});
   }, seconds * 500);

@@ -4,8 +4,9 @@ import type { TallyEvent } from "../merge-usage.ts";
 
 /** A quota that a request would break. */
 export interface BlockingQuota {
-  quota_id: string;
-  reason: "quota" | "unpriced" | "credit";
+  /** Null for the cap on a single call. */
+  quota_id: string | null;
+  reason: "quota" | "unpriced" | "credit" | "call";
   metric: string;
   quota_type: string;
   quota_limit: number;
@@ -22,70 +23,101 @@ export interface ReserveRequest {
   provider: string;
   model: string;
   service_tier: string | null;
-  input_tokens: number;
-  max_output_tokens: number;
+  input_tokens?: number;
+  max_output_tokens?: number;
+  units?: number;
+  unit_type?: string;
   expires_in: number;
   [attribution: string]: unknown;
 }
 
-/** The answer of reserve_usage and extend_hold. */
-export interface Reservation {
-  allowed: boolean;
-  hold_id: string | null;
-  expires_at: string | null;
-  blocked_by: BlockingQuota | null;
+/** What the admission of a call looks at beside its request. A key that is there is true. */
+export interface GatewayCall {
+  /** The key that the caller sent, which is verified again. */
+  api_key?: string;
+  /** The user who must belong to the organization. */
+  member_id?: string;
+  /** The caller's own key for the call, which must be new. */
+  idempotency_key?: string;
+  /** Classes beside plain text that some tokens may be billed as, with commas between them. */
+  classes?: string;
+  /** The caller brought a provider key. */
+  has_own_key?: true;
+  /** The operator has a provider key. */
+  has_operator_key?: true;
+  /** Nothing is held: the call costs nothing. */
+  is_free?: true;
+  /** The same request goes to another model, so that its rate is not counted again. */
+  is_fallback?: true;
 }
+
+/** An admitted call. */
+export interface Admission {
+  allowed: true;
+  /** Absent for a call that costs nothing. */
+  hold_id?: string;
+  /** The organization's own key for the provider. */
+  provider_key?: string;
+  /** How often a call that fails with 429 or 5xx is sent again. */
+  retries: number;
+  /** The model that is asked after that. */
+  fallback?: string;
+  headroom?: Headroom;
+}
+
+/** A call that may not be made. */
+export type Refusal =
+  | { allowed: false; refused_by: "quota"; blocked_by: BlockingQuota | null }
+  | {
+    allowed: false;
+    refused_by: "rate";
+    retry_after: number;
+    requests_per_minute: number;
+  }
+  | { allowed: false; refused_by: "key" };
 
 /** What the database says of a recorded event; money stays text, exact. */
 export interface Settlement {
   id: string;
   /** Null when no price was known. */
   cost_usd: string | null;
+  /** What is left of the tightest quota; null where there is none. */
+  remaining: string | null;
 }
 
-/** A call as far as quotas look at it. */
-export interface Call {
-  organization_id: string;
-  provider: string;
-  model: string;
-  user_id?: string;
+/** What is recorded in one transaction with a call. */
+export interface SettleMore {
+  /** Events of other models that the same answer used. */
+  others?: TallyEvent[];
+  /** Tokens of the prompt as counted here, and the model that they were counted for. */
+  counted_tokens?: number;
+  counted_model?: string;
+  headroom?: Headroom;
 }
 
-/** What is left of the tightest quota. */
+/** What is left of the tightest quota beside the hold of a call, and what the hold keeps of it; exact. */
 export interface Headroom {
   metric: string;
   remaining: string;
+  held?: string;
 }
 
 /** The steps of a metered call, each one statement. */
 export interface Ledger {
-  /** Takes a hold; `classes` beside plain text may make the call dearer. */
-  reserve(request: ReserveRequest, classes: string[]): Promise<Reservation>;
+  /** Checks the caller and the policies, and takes a hold. */
+  admit(
+    request: ReserveRequest,
+    call: GatewayCall,
+  ): Promise<Admission | Refusal>;
   /** Records what a call used, in full, whatever happens; `event.id` is the id it gets. */
-  settle(holdId: string, event: TallyEvent & { id: string }): Promise<Settlement>;
+  settle(
+    holdId: string,
+    event: TallyEvent & { id: string },
+    more?: SettleMore,
+  ): Promise<Settlement>;
   release(holdId: string): Promise<void>;
   extend(holdId: string, seconds: number): Promise<void>;
-  /** Null when no quota applies. */
-  headroom(call: Call): Promise<Headroom | null>;
-  /** The event that a caller's own key names already; null when the key is new. */
-  findByKey(organizationId: string, idempotencyKey: string): Promise<string | null>;
-  isMember(userId: string, organizationId: string): Promise<boolean>;
-  /** Notes what the provider made of a prompt that was counted here: later bounds learn from it. */
-  noteTokenCount(provider: string, model: string, counted: number, billed: number): Promise<void>;
 }
-
-const RESERVE = "select public.reserve_usage($1::text::jsonb) as answer";
-
-/** The bound of a call with audio, images and the like is stated, because the usual one is of text. */
-const RESERVE_WITH_CLASSES = `
-  select public.reserve_usage(r.request || coalesce((
-    select jsonb_build_object('estimated_cost', u.cost_usd)
-    from tally.upper_bound_cost(
-      r.request ->> 'provider', r.request ->> 'model', (r.request ->> 'input_tokens')::bigint,
-      (r.request ->> 'max_output_tokens')::bigint, (r.request ->> 'organization_id')::uuid,
-      r.request ->> 'service_tier', now(), string_to_array($2, ',')) as u
-  ), '{}')) as answer
-  from (select $1::text::jsonb as request) as r`;
 
 /** Tries of a step that must not be lost; with the pauses between them about 10 s. */
 const TRIES = 6;
@@ -97,7 +129,8 @@ const FIRST_PAUSE_MS = 150;
  */
 export function openLedger(
   database: Database,
-  wait: (ms: number) => Promise<void> = (ms) => new Promise((done) => setTimeout(done, ms)),
+  wait: (ms: number) => Promise<void> = (ms) =>
+    new Promise((done) => setTimeout(done, ms)),
 ): Ledger {
   async function insist<Result>(step: () => Promise<Result>): Promise<Result> {
     for (let attempt = 1;; attempt++) {
@@ -109,73 +142,57 @@ export function openLedger(
       }
     }
   }
-  async function settleOnce(holdId: string, event: TallyEvent): Promise<Settlement> {
+  async function settleOnce(
+    holdId: string,
+    event: TallyEvent,
+    more: SettleMore,
+  ): Promise<Settlement> {
     const rows = await insist(() =>
       database.query<Settlement>(
-        `select answer ->> 'id' as id, answer ->> 'cost_usd' as cost_usd
-         from public.settle_usage($1::text::uuid, $2::text::jsonb) as answer`,
-        [holdId, JSON.stringify(event)],
+        `select answer ->> 'id' as id, answer ->> 'cost_usd' as cost_usd,
+           answer ->> 'remaining' as remaining
+         from tally.settle_gateway_call($1::text::uuid, $2::text::jsonb, $3::text::jsonb) as answer`,
+        [holdId, JSON.stringify(event), JSON.stringify(more)],
       )
     );
     return onlyRow(rows);
   }
   return {
-    async reserve(request, classes) {
-      const parameters = [JSON.stringify(request), classes.join(",")];
-      const rows = await database.query<{ answer: Reservation }>(
-        classes.length === 0 ? RESERVE : RESERVE_WITH_CLASSES,
-        classes.length === 0 ? parameters.slice(0, 1) : parameters,
+    async admit(request, call) {
+      const rows = await database.query<{ answer: Admission | Refusal }>(
+        "select tally.admit_gateway_call($1::text::jsonb, $2::text::jsonb) as answer",
+        [JSON.stringify(request), JSON.stringify(call)],
       );
       return onlyRow(rows).answer;
     },
-    async settle(holdId, event) {
+    async settle(holdId, event, more = {}) {
       try {
-        const settlement = await settleOnce(holdId, event);
+        const settlement = await settleOnce(holdId, event, more);
         if (settlement.id === event.id) return settlement;
       } catch (error) {
-        if (!event.idempotency_key || toTallyError(error).code !== "PT409") throw error;
+        if (!event.idempotency_key || toTallyError(error).code !== "PT409") {
+          throw error;
+        }
       }
       // Two calls ran at once under one key of the caller. Both reached the provider, both are recorded.
-      return await settleOnce(holdId, { ...event, idempotency_key: null });
+      return await settleOnce(
+        holdId,
+        { ...event, idempotency_key: null },
+        more,
+      );
     },
     async release(holdId) {
-      await insist(() => database.query("select public.release_hold($1::text::uuid)", [holdId]));
+      await insist(() =>
+        database.query("select public.release_hold($1::text::uuid)", [holdId])
+      );
     },
     async extend(holdId, seconds) {
-      await database.query("select public.extend_hold($1::text::uuid, $2::text::integer)", [
-        holdId,
-        String(seconds),
-      ]);
-    },
-    async headroom({ organization_id, provider, model, user_id }) {
-      const [quota] = await database.query<{ metric: string | null; remaining: string | null }>(
-        `select metric, remaining::text
-         from public.check_quota($1::text::uuid, $2, $3, 0, 0, $4::text::uuid)`,
-        [organization_id, provider, model, user_id ?? null],
-      );
-      return quota?.metric && quota.remaining !== null
-        ? { metric: quota.metric, remaining: quota.remaining }
-        : null;
-    },
-    async findByKey(organizationId, idempotencyKey) {
-      const [known] = await database.query<{ event_id: string }>(
-        `select event_id from tally.idempotency_keys
-         where organization_id = $1::text::uuid and idempotency_key = $2`,
-        [organizationId, idempotencyKey],
-      );
-      return known?.event_id ?? null;
-    },
-    async isMember(userId, organizationId) {
-      const rows = await database.query<{ is_member: boolean }>(
-        "select tally.role_in($1::text::uuid, $2::text::uuid) is not null as is_member",
-        [userId, organizationId],
-      );
-      return onlyRow(rows).is_member;
-    },
-    async noteTokenCount(provider, model, counted, billed) {
       await database.query(
-        "select tally.note_token_count($1, $2, $3::text::bigint, $4::text::bigint)",
-        [provider, model, String(counted), String(billed)],
+        "select public.extend_hold($1::text::uuid, $2::text::integer)",
+        [
+          holdId,
+          String(seconds),
+        ],
       );
     },
   };

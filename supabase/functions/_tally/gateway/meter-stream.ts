@@ -1,6 +1,6 @@
 import type { StreamEnd, StreamReader } from "./adapter.ts";
 import { EmittedText } from "./emitted-text.ts";
-import { type Frame, FrameSplitter } from "./split-frames.ts";
+import type { Frame, Splitter } from "./split-frames.ts";
 
 /** How a stream ended, and what is known of its use. */
 export interface StreamOutcome {
@@ -13,6 +13,7 @@ export interface StreamOutcome {
 /** What metering a stream needs. */
 export interface MeterStreamOptions {
   reader: StreamReader;
+  splitter: Splitter;
   /** Leave out the frame that carries usage alone. */
   hidesUsage: boolean;
   /** Longest silence of the provider, in ms. */
@@ -28,16 +29,23 @@ export interface MeterStreamOptions {
 class Silence extends Error {}
 
 /**
- * Passes a stream of server-sent events through, reading along. Bytes leave as they come, in the
+ * Passes a stream through, reading along. Bytes leave as they come, in the
  * client's own pace; only while the usage frame has to be hidden, a frame leaves when it is whole.
  */
 export function meterStream(
   source: ReadableStream<Uint8Array>,
   options: MeterStreamOptions,
 ): ReadableStream<Uint8Array> {
-  const { reader, hidesUsage, idleMs, clientGone, abortUpstream, onEnd } = options;
+  const {
+    reader,
+    splitter,
+    hidesUsage,
+    idleMs,
+    clientGone,
+    abortUpstream,
+    onEnd,
+  } = options;
   const upstream = source.getReader();
-  const splitter = new FrameSplitter();
   const text = new EmittedText();
   let ended: Promise<void> | undefined;
   /** Nothing more may be given to the client: it has left, or was told of a failure. */
@@ -73,7 +81,11 @@ export function meterStream(
       const end = reader.end(how !== "success");
       // A client that leaves after the last word has not aborted anything; a stream that stops
       // before it was not finished.
-      const status = end.isComplete ? "success" : how === "success" ? "failed" : how;
+      const status = end.isComplete
+        ? "success"
+        : how === "success"
+        ? "failed"
+        : how;
       await onEnd({ status, end, text });
     })();
     return ended;
@@ -118,7 +130,9 @@ export function meterStream(
             close(() => controller.close());
             return;
           }
-          if (await deliver(controller, splitter.push(piece.value), piece.value)) return;
+          if (
+            await deliver(controller, splitter.push(piece.value), piece.value)
+          ) return;
         }
       },
       cancel: leave,
@@ -134,10 +148,16 @@ export function meterStream(
   }
 }
 
-async function withinSilence<Result>(work: Promise<Result>, ms: number): Promise<Result> {
+async function withinSilence<Result>(
+  work: Promise<Result>,
+  ms: number,
+): Promise<Result> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Silence(`The provider was silent for ${ms} ms.`)), ms);
+    timer = setTimeout(
+      () => reject(new Silence(`The provider was silent for ${ms} ms.`)),
+      ms,
+    );
   });
   try {
     return await Promise.race([work, silence]);

@@ -26,7 +26,9 @@ const MAX_METADATA_BYTES = 4096;
  */
 export function readAttribution(headers: Headers, actor: Actor): Attribution {
   const read = (name: string) => headers.get(name)?.trim() || undefined;
-  const attribution: Attribution = { organization_id: readOrganization(read, actor) };
+  const attribution: Attribution = {
+    organization_id: readOrganization(read, actor),
+  };
   const userId = readUser(read, actor);
   if (userId !== undefined) attribution.user_id = userId;
   if (actor.kind === "api_key") attribution.api_key_id = actor.apiKeyId;
@@ -43,11 +45,15 @@ export function readAttribution(headers: Headers, actor: Actor): Attribution {
   for (const [header, key] of texts) {
     const value = read(header);
     if (value === undefined) continue;
-    if (value.length > MAX_TEXT) throw invalid(header, `may have at most ${MAX_TEXT} characters`);
+    if (value.length > MAX_TEXT) {
+      throw invalid(header, `may have at most ${MAX_TEXT} characters`);
+    }
     attribution[key] = value;
   }
   const metadata = read("x-tally-metadata");
-  if (metadata !== undefined) attribution.request_metadata = readMetadata(metadata);
+  if (metadata !== undefined) {
+    attribution.request_metadata = readMetadata(metadata);
+  }
   return attribution;
 }
 
@@ -55,19 +61,27 @@ type ReadHeader = (name: string) => string | undefined;
 
 function readOrganization(read: ReadHeader, actor: Actor): string {
   const header = read("x-tally-organization");
-  const named = header === undefined ? undefined : requireUuid("x-tally-organization", header);
+  const named = header === undefined
+    ? undefined
+    : requireUuid("x-tally-organization", header);
   if (actor.kind === "api_key") {
     if (named !== undefined && named.toLowerCase() !== actor.organizationId) {
-      throw new TallyError("PT403", "The API key belongs to another organization.", {
-        hint: "Leave x-tally-organization out, or use a key of that organization.",
-        details: "x-tally-organization",
-      });
+      throw new TallyError(
+        "PT403",
+        "The API key belongs to another organization.",
+        {
+          hint:
+            "Leave x-tally-organization out, or use a key of that organization.",
+          details: "x-tally-organization",
+        },
+      );
     }
     return actor.organizationId;
   }
   if (named === undefined) {
     throw new TallyError("PT400", "x-tally-organization is missing.", {
-      hint: "Name the organization that the call is for; an API key would do so by itself.",
+      hint:
+        "Name the organization that the call is for; an API key would do so by itself.",
       details: "x-tally-organization",
     });
   }
@@ -76,7 +90,9 @@ function readOrganization(read: ReadHeader, actor: Actor): string {
 
 function readUser(read: ReadHeader, actor: Actor): string | undefined {
   const header = read("x-tally-user");
-  const named = header === undefined ? undefined : requireUuid("x-tally-user", header);
+  const named = header === undefined
+    ? undefined
+    : requireUuid("x-tally-user", header);
   if (actor.kind !== "user") return named;
   if (named !== undefined && named.toLowerCase() !== actor.userId) {
     throw new TallyError(
@@ -93,7 +109,10 @@ function readUser(read: ReadHeader, actor: Actor): string | undefined {
 
 function readMetadata(text: string): Record<string, unknown> {
   if (new TextEncoder().encode(text).length > MAX_METADATA_BYTES) {
-    throw invalid("x-tally-metadata", `may have at most ${MAX_METADATA_BYTES} bytes`);
+    throw invalid(
+      "x-tally-metadata",
+      `may have at most ${MAX_METADATA_BYTES} bytes`,
+    );
   }
   try {
     const metadata: unknown = JSON.parse(text);

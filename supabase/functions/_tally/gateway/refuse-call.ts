@@ -1,12 +1,47 @@
 import { TallyError } from "../errors.ts";
-import type { BlockingQuota } from "./ledger.ts";
+import type { BlockingQuota, Refusal } from "./ledger.ts";
+
+/** Says why a call was not admitted. */
+export function refusalOf(
+  refusal: Refusal,
+  provider: string,
+  model: string,
+): TallyError {
+  switch (refusal.refused_by) {
+    case "quota":
+      return new RefusedCall(refusal.blocked_by, model);
+    case "rate": {
+      const seconds = Math.ceil(refusal.retry_after);
+      return new TallyError(
+        "PT429",
+        `The organization may make ${refusal.requests_per_minute} requests a minute.`,
+        {
+          hint: `Try again in ${seconds} s.`,
+          headers: { "retry-after": String(seconds) },
+        },
+      );
+    }
+    case "key":
+      return new TallyError(
+        "PT503",
+        `The gateway has no key for ${provider}.`,
+        {
+          hint:
+            "Send your own as x-provider-key, or ask the operator to configure one.",
+        },
+      );
+  }
+}
 
 /** A refused call: the ordinary error of its code, which also says which quota is in the way. */
 export class RefusedCall extends TallyError {
   readonly quota: BlockingQuota | null;
 
   constructor(quota: BlockingQuota | null, model: string) {
-    super("PT402", message(quota, model), { hint: hint(quota), headers: remaining(quota) });
+    super("PT402", message(quota, model), {
+      hint: hint(quota),
+      headers: remaining(quota),
+    });
     this.quota = quota;
   }
 
@@ -20,18 +55,33 @@ function message(quota: BlockingQuota | null, model: string): string {
   if (quota.reason === "unpriced") {
     return `There is no price for ${model}, and the ${quota.quota_type} ${quota.metric} quota admits priced models only.`;
   }
+  if (quota.reason === "call") {
+    return `The call could cost ${
+      plain(quota.requested ?? 0)
+    } USD, and one call may cost ` +
+      `${plain(quota.quota_limit)} at most.`;
+  }
   return `The call could exceed the ${quota.quota_type} ${quota.metric} quota: it needs up to ` +
-    `${quota.requested === null ? "an unknown amount" : plain(quota.requested)}, and ` +
+    `${
+      quota.requested === null ? "an unknown amount" : plain(quota.requested)
+    }, and ` +
     `${plain(quota.remaining)} of ${plain(quota.quota_limit)} is left ` +
-    `(${plain(quota.current_usage)} used, ${plain(quota.reserved)} held by running calls).`;
+    `(${plain(quota.current_usage)} used, ${
+      plain(quota.reserved)
+    } held by running calls).`;
 }
 
 function hint(quota: BlockingQuota | null): string {
   if (quota?.reason === "unpriced") {
     return "The operator adds a price with set_price(), or sets the quota's unpriced_policy.";
   }
+  if (quota?.reason === "call") {
+    return "Ask for less with a lower token limit, or raise max_call_cost with set_gateway_policy().";
+  }
   const ways = "ask for less with a lower token limit, or raise the quota.";
-  return quota?.reset_at ? `Wait until ${quota.reset_at}, ${ways}` : `A${ways.slice(1)}`;
+  return quota?.reset_at
+    ? `Wait until ${quota.reset_at}, ${ways}`
+    : `A${ways.slice(1)}`;
 }
 
 function remaining(quota: BlockingQuota | null): Record<string, string> {

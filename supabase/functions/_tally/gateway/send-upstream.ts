@@ -1,5 +1,6 @@
 /** A request as the provider gets it. */
 export interface UpstreamRequest {
+  method: "GET" | "POST";
   url: string;
   headers: Headers;
   body: Uint8Array<ArrayBuffer>;
@@ -35,9 +36,9 @@ export async function sendUpstream(
   clientGone.addEventListener("abort", abort);
   try {
     const response = await options.fetch(request.url, {
-      method: "POST",
+      method: request.method,
       headers: request.headers,
-      body: request.body,
+      ...(request.method === "POST" && { body: request.body }),
       redirect: "manual",
       signal: controller.signal,
     });
@@ -80,10 +81,28 @@ export async function readAnswer(
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
-/** Appends a path to a base URL that may carry a query, as Azure's does. */
-export function upstreamUrl(baseUrl: string, path: string): string {
+/**
+ * Appends a path, which may carry a query, to a base URL that may carry one too, as Azure's does.
+ *
+ * @param version the version that the caller speaks; it takes the place of one of the `versions` at
+ *   the end of the base URL
+ */
+export function upstreamUrl(
+  baseUrl: string,
+  path: string,
+  { version, versions }: { version: string; versions: readonly string[] },
+): string {
   const url = new URL(baseUrl);
-  url.pathname = url.pathname.replace(/\/+$/, "") + path;
+  let base = url.pathname.replace(/\/+$/, "");
+  const configured = versions.find((known) => base.endsWith(known));
+  if (configured !== undefined && versions.length > 1) {
+    base = base.slice(0, -configured.length) + version;
+  }
+  const [pathname = "", query = ""] = path.split("?", 2);
+  url.pathname = base + pathname;
+  for (const [name, value] of new URLSearchParams(query)) {
+    url.searchParams.append(name, value);
+  }
   return url.href;
 }
 
@@ -96,6 +115,8 @@ const PASSED_BACK =
  */
 export function passedBackHeaders(upstream: Headers): Headers {
   const headers = new Headers();
-  for (const [name, value] of upstream) if (PASSED_BACK.test(name)) headers.set(name, value);
+  for (const [name, value] of upstream) {
+    if (PASSED_BACK.test(name)) headers.set(name, value);
+  }
   return headers;
 }

@@ -6,8 +6,22 @@ export interface Frame {
   data: string | null;
 }
 
-/** A usage chunk is far smaller; whatever is larger passes without being looked into. */
-const LARGEST_FRAME_BYTES = 1024 * 1024;
+/** Cuts a stream of bytes into what can be looked into. */
+export interface Splitter {
+  /** Takes a piece of the stream and gives back the frames that it completes. */
+  push(chunk: Uint8Array): Frame[];
+  /** What is left when the stream is over. */
+  end(): Frame[];
+}
+
+/** For streams of nothing but data, such as sound: there is nothing to look into. */
+export const NO_FRAMES: Splitter = { push: () => [], end: () => [] };
+
+/**
+ * Events that carry images hold megabytes beside their usage; whatever is larger passes without being
+ * looked into.
+ */
+const LARGEST_FRAME_BYTES = 16 * 1024 * 1024;
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -17,7 +31,7 @@ const CARRIAGE_RETURN = 13;
  * a character, a line, a frame. Joined, the frames are the bytes that came in, unchanged. Memory stays
  * bounded by the largest frame that is looked into.
  */
-export class FrameSplitter {
+export class FrameSplitter implements Splitter {
   #parts: Uint8Array[] = [];
   #size = 0;
   #isTooLarge = false;
@@ -87,11 +101,14 @@ export class FrameSplitter {
 
 function readData(parts: Uint8Array[]): string | null {
   const decoder = new TextDecoder();
-  const text = parts.map((part) => decoder.decode(part, { stream: true })).join("") +
+  const text =
+    parts.map((part) => decoder.decode(part, { stream: true })).join("") +
     decoder.decode();
   const lines = [];
   for (const line of text.split(/\r?\n/)) {
-    if (line.startsWith("data:")) lines.push(line.slice(line[5] === " " ? 6 : 5));
+    if (line.startsWith("data:")) {
+      lines.push(line.slice(line[5] === " " ? 6 : 5));
+    }
   }
   return lines.length === 0 ? null : lines.join("\n");
 }

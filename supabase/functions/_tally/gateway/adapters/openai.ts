@@ -1,14 +1,32 @@
 import type { TallyError } from "../../errors.ts";
 import type { ProviderAdapter } from "../adapter.ts";
-import { openaiChat } from "./openai-chat.ts";
+import { free } from "./free.ts";
+import { images } from "./images.ts";
+import { speech, transcriptions } from "./openai-audio.ts";
+import { chatCompletions } from "./openai-chat.ts";
+import { embeddings } from "./openai-embeddings.ts";
+import { responses } from "./openai-responses.ts";
 
 /** OpenAI, and what speaks its format at another base URL. */
 export const openai: ProviderAdapter = {
   name: "openai",
-  endpoints: [openaiChat],
+  versions: ["/v1"],
+  endpoints: [
+    chatCompletions("openai"),
+    responses("openai"),
+    embeddings("openai"),
+    images("openai", "/images/generations"),
+    images("openai", "/images/edits"),
+    speech,
+    transcriptions("/audio/transcriptions"),
+    transcriptions("/audio/translations"),
+    free("POST", "/responses/input_tokens"),
+    free("GET", "/models"),
+    free("GET", "/models/{model}"),
+  ],
   keyHeaders: (apiKey) => ({ authorization: `Bearer ${apiKey}` }),
   forwardedHeaders: ["accept", "content-type", "openai-beta"],
-  respondToError,
+  respondToError: respondAsOpenai,
 };
 
 const ERROR_TYPES: Record<number, string> = {
@@ -24,7 +42,12 @@ const ERROR_TYPES: Record<number, string> = {
   429: "requests",
 };
 
-function respondToError(error: TallyError): Response {
+/** The SDKs would retry a conflict, which cannot end otherwise the second time. */
+export function retryHeaders({ status }: TallyError): Record<string, string> {
+  return status < 500 && status !== 429 ? { "x-should-retry": "false" } : {};
+}
+
+function respondAsOpenai(error: TallyError): Response {
   const { code, message, hint, details, ...more } = error.toWire();
   return Response.json(
     {
@@ -37,10 +60,6 @@ function respondToError(error: TallyError): Response {
         ...more,
       },
     },
-    {
-      status: error.status,
-      // The SDK would retry a conflict, which cannot end otherwise the second time.
-      headers: error.status < 500 && error.status !== 429 ? { "x-should-retry": "false" } : {},
-    },
+    { status: error.status, headers: retryHeaders(error) },
   );
 }

@@ -1,0 +1,269 @@
+-- A call through the gateway: one statement to admit it, one to record it.
+
+create function tally.check_gateway_caller(organization_id uuid, call jsonb)
+returns void
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_scopes text[];
+  v_event_id uuid;
+begin
+  -- Whoever calls was looked at before the call was read; this is what counts, so that a key ends at
+  -- once when it is revoked.
+  if check_gateway_caller.call ? 'api_key' then
+    select k.scopes into v_scopes
+    from tally.verify_api_key(check_gateway_caller.call ->> 'api_key') as k
+    where k.organization_id = check_gateway_caller.organization_id;
+    if not found then
+      perform tally.fail('PT401', 'The API key is unknown, expired or revoked.', null, 'Make a new one with create_api_key().');
+    elsif 'gateway' <> all (v_scopes) then
+      perform tally.fail('PT403', 'The API key may not be used for gateway.', 'scopes', 'Make a key whose scopes include gateway.');
+    end if;
+  elsif check_gateway_caller.call ? 'member_id' then
+    if tally.role_in((check_gateway_caller.call ->> 'member_id')::uuid, check_gateway_caller.organization_id) is null then
+      perform tally.fail('PT403', 'You are not a member of this organization.', 'x-tally-organization',
+        'Name one of your own organizations in x-tally-organization.');
+    end if;
+  end if;
+  if check_gateway_caller.call ? 'idempotency_key' then
+    select k.event_id into v_event_id from tally.idempotency_keys as k
+    where k.organization_id = check_gateway_caller.organization_id
+      and k.idempotency_key = check_gateway_caller.call ->> 'idempotency_key';
+    if found then
+      perform tally.fail('PT409', 'A call with this idempotency-key was answered already.', format('usage %s', v_event_id),
+        'Answers are not kept. To make the call again, send a new key.');
+    end if;
+  end if;
+end;
+$$;
+comment on function tally.check_gateway_caller(uuid, jsonb) is
+  'Raises unless the API key is valid now, the user is a member, and the caller''s idempotency key is new.';
+revoke execute on function tally.check_gateway_caller(uuid, jsonb) from public, anon, authenticated;
+
+create function tally.gateway_call_cost(request jsonb, classes text[], at timestamptz)
+returns numeric
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_organization_id uuid := (gateway_call_cost.request ->> 'organization_id')::uuid;
+  v_cost numeric;
+  v_unit_cost numeric := 0;
+begin
+  if gateway_call_cost.request ? 'input_tokens' then
+    select u.cost_usd into v_cost
+    from tally.upper_bound_cost(
+      gateway_call_cost.request ->> 'provider', gateway_call_cost.request ->> 'model',
+      (gateway_call_cost.request ->> 'input_tokens')::bigint, (gateway_call_cost.request ->> 'max_output_tokens')::bigint,
+      v_organization_id, gateway_call_cost.request ->> 'service_tier', gateway_call_cost.at, gateway_call_cost.classes) as u;
+  else
+    v_cost := 0;
+  end if;
+  if gateway_call_cost.request ? 'unit_type' then
+    select p.cost_usd into v_unit_cost
+    from tally.price_call(v_organization_id, gateway_call_cost.request ->> 'provider', gateway_call_cost.request ->> 'model',
+      coalesce(gateway_call_cost.request ->> 'service_tier', 'standard'),
+      jsonb_build_object(gateway_call_cost.request ->> 'unit_type', gateway_call_cost.request -> 'units'), 0,
+      gateway_call_cost.at) as p;
+  end if;
+  return v_cost + v_unit_cost;
+end;
+$$;
+comment on function tally.gateway_call_cost(jsonb, text[], timestamptz) is
+  'The most a call through the gateway can cost, in USD: its tokens at the dearest of the classes that may apply, and its units. Null: no price.';
+revoke execute on function tally.gateway_call_cost(jsonb, text[], timestamptz) from public, anon, authenticated;
+
+create function tally.hold_headroom(hold_id uuid, organization_id uuid, at timestamptz)
+returns jsonb
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_hold public.usage_holds;
+begin
+  select h.* into v_hold from public.usage_holds as h
+  where h.id = hold_headroom.hold_id and h.organization_id = hold_headroom.organization_id;
+  if coalesce(cardinality(v_hold.quota_ids), 0) = 0 then
+    return null;
+  end if;
+  if exists (
+    select from tally.usage_deltas as d where d.organization_id = hold_headroom.organization_id offset 64
+  ) then
+    -- Much is pending: the folded columns count recent calls at their upper bounds, so that this much is
+    -- left at least.
+    return (
+      select jsonb_build_object('metric', q.metric,
+        'remaining', trim_scale(greatest(q.quota_limit - q.current_usage - q.reserved, 0))::text, 'held', v_hold.amounts ->> q.metric)
+      from public.usage_quotas as q
+      where q.organization_id = v_hold.organization_id and q.id = any (v_hold.quota_ids)
+      order by (q.quota_limit - q.current_usage - q.reserved) / nullif(q.quota_limit, 0) nulls first, q.id
+      limit 1
+    );
+  end if;
+  return (
+    select jsonb_build_object('metric', (s.quota).metric,
+      'remaining', trim_scale(greatest((s.quota).quota_limit - s.used - s.held, 0))::text,
+      'held', v_hold.amounts ->> (s.quota).metric)
+    from tally.quota_states(v_hold.organization_id, hold_headroom.at, v_hold.quota_ids) as s
+    order by ((s.quota).quota_limit - s.used - s.held) / nullif((s.quota).quota_limit, 0) nulls first, (s.quota).id
+    limit 1
+  );
+end;
+$$;
+comment on function tally.hold_headroom(uuid, uuid, timestamptz) is
+  'What is left of the tightest quota that a hold touches, beside the hold: {metric, remaining, held}, amounts as text; null without quotas.';
+revoke execute on function tally.hold_headroom(uuid, uuid, timestamptz) from public, anon, authenticated;
+
+create function tally.admit_gateway_call(request jsonb, call jsonb)
+returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_at constant timestamptz := now();
+  v_organization_id constant uuid := (admit_gateway_call.request ->> 'organization_id')::uuid;
+  v_provider constant text := admit_gateway_call.request ->> 'provider';
+  v_model constant text := admit_gateway_call.request ->> 'model';
+  v_policy public.gateway_policies;
+  v_rate integer;
+  v_cap numeric;
+  v_retries integer;
+  v_fallback text;
+  v_wait numeric;
+  v_key text;
+  v_cost numeric;
+  v_answer jsonb;
+begin
+  perform tally.check_gateway_caller(v_organization_id, admit_gateway_call.call);
+  -- The operator's row comes first, so that the organization's own choice wins where both may choose.
+  for v_policy in
+    select p.* from public.gateway_policies as p where p.organization_id = v_organization_id order by p.managed_by desc
+  loop
+    if v_policy.allowed_models is not null and v_model <> '' and not tally.is_model_listed(v_policy.allowed_models, v_provider, v_model) then
+      perform tally.fail('PT403', format('The model %s is not among those that the %s allows.', v_model, v_policy.managed_by),
+        'model', 'Use one of ' || array_to_string(v_policy.allowed_models, ', ') || '.');
+    end if;
+    v_rate := least(v_rate, v_policy.requests_per_minute);
+    v_cap := least(v_cap, v_policy.max_call_cost);
+    v_retries := coalesce(v_policy.max_retries, v_retries);
+    v_fallback := coalesce(v_policy.fallback_models ->> v_model, v_fallback);
+  end loop;
+  -- As an admission does: what a crash can lose here are counters of calls that were not made.
+  perform set_config('synchronous_commit', 'off', true);
+  if v_rate is not null and not admit_gateway_call.call ? 'is_fallback' then
+    v_wait := tally.take_request(v_organization_id, v_rate, v_at);
+    if v_wait is not null then
+      return jsonb_build_object('allowed', false, 'refused_by', 'rate', 'retry_after', v_wait, 'requests_per_minute', v_rate);
+    end if;
+  end if;
+  if not admit_gateway_call.call ? 'has_own_key' then
+    v_key := tally.provider_key(v_organization_id, v_provider);
+    if v_key is null and not admit_gateway_call.call ? 'has_operator_key' then
+      return jsonb_build_object('allowed', false, 'refused_by', 'key');
+    end if;
+  end if;
+  if not admit_gateway_call.call ? 'is_free' then
+    v_cost := tally.gateway_call_cost(admit_gateway_call.request,
+      string_to_array(admit_gateway_call.call ->> 'classes', ','), v_at);
+    if v_cap is not null and coalesce(v_cost > v_cap, true) then
+      return jsonb_build_object('allowed', false, 'refused_by', 'quota', 'blocked_by', jsonb_build_object(
+        'quota_id', null, 'metric', 'cost_usd', 'quota_type', 'call', 'quota_limit', v_cap, 'current_usage', 0,
+        'reserved', 0, 'remaining', v_cap, 'requested', v_cost, 'reset_at', null,
+        'reason', case when v_cost is null then 'unpriced' else 'call' end));
+    end if;
+    v_answer := tally.reserve_usage(admit_gateway_call.request
+      || case when v_cost is null then '{}' else jsonb_build_object('estimated_cost', v_cost) end);
+    if not (v_answer ->> 'allowed')::boolean then
+      return jsonb_build_object('allowed', false, 'refused_by', 'quota', 'blocked_by', v_answer -> 'blocked_by');
+    end if;
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object('allowed', true, 'hold_id', v_answer -> 'hold_id', 'provider_key', v_key,
+    'retries', coalesce(v_retries, 0), 'fallback', v_fallback,
+    'headroom', tally.hold_headroom((v_answer ->> 'hold_id')::uuid, v_organization_id, v_at)));
+end;
+$$;
+comment on function tally.admit_gateway_call(jsonb, jsonb) is
+  'Admits a call through the gateway: {allowed, hold_id, provider_key, retries, fallback, headroom}, or {allowed: false, refused_by: rate, key or quota, …}. `request` is that of reserve_usage; `call` says who calls (api_key, member_id), classes, idempotency_key, has_own_key, has_operator_key, is_free, is_fallback.';
+revoke execute on function tally.admit_gateway_call(jsonb, jsonb) from public, anon, authenticated;
+grant execute on function tally.admit_gateway_call(jsonb, jsonb) to service_role;
+
+create function tally.settle_gateway_call(hold_id uuid, event jsonb, more jsonb)
+returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_answer jsonb := tally.settle_usage(settle_gateway_call.hold_id, settle_gateway_call.event, true);
+  v_other jsonb;
+  v_used numeric;
+  v_remaining numeric;
+begin
+  if settle_gateway_call.more ? 'others' then
+    for v_other in select o.value from jsonb_array_elements(settle_gateway_call.more -> 'others') as o loop
+      perform public.track_usage(v_other);
+    end loop;
+  end if;
+  if settle_gateway_call.more ? 'counted_tokens' then
+    perform tally.note_token_count(settle_gateway_call.event ->> 'provider', settle_gateway_call.more ->> 'counted_model',
+      (settle_gateway_call.more ->> 'counted_tokens')::bigint, (settle_gateway_call.event ->> 'input_tokens')::bigint);
+  end if;
+  if settle_gateway_call.more ? 'headroom' then
+    v_used := case settle_gateway_call.more #>> '{headroom,metric}'
+      when 'cost_usd' then (v_answer -> 'cost_usd')::numeric
+      when 'total_tokens' then (v_answer -> 'total_tokens')::numeric
+      when 'input_tokens' then (v_answer -> 'input_tokens')::numeric
+      when 'output_tokens' then (v_answer -> 'output_tokens')::numeric
+      when 'requests' then 1
+      when 'units' then coalesce((settle_gateway_call.event ->> 'units')::numeric, 0)
+    end;
+    v_remaining := greatest((settle_gateway_call.more #>> '{headroom,remaining}')::numeric
+      + coalesce((settle_gateway_call.more #>> '{headroom,held}')::numeric, 0) - coalesce(v_used, 0), 0);
+  end if;
+  return jsonb_build_object('id', v_answer -> 'id', 'cost_usd', v_answer -> 'cost_usd', 'remaining', trim_scale(v_remaining));
+end;
+$$;
+comment on function tally.settle_gateway_call(uuid, jsonb, jsonb) is
+  'Settles a call through the gateway and what belongs to it, in one transaction: events of other models that the same answer used (others), how its prompt was counted (counted_tokens), what is left now (headroom of the admission): {id, cost_usd, remaining}.';
+revoke execute on function tally.settle_gateway_call(uuid, jsonb, jsonb) from public, anon, authenticated;
+grant execute on function tally.settle_gateway_call(uuid, jsonb, jsonb) to service_role;
+
+-- Only holds that ran out are in it: none that a call settles or releases ever is.
+create index usage_holds_unsettled on public.usage_holds (organization_id, ended_at)
+  where state = 'expired' and event_id is null;
+
+create function tally.settle_unsettled_holds(max_holds integer default 500, at timestamptz default now())
+returns integer
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+declare
+  v_hold public.usage_holds;
+  v_settled integer := 0;
+begin
+  perform tally.require_operator('settle what nobody settled');
+  for v_hold in
+    select h.*
+    from public.usage_holds as h
+    where h.organization_id in (
+        select p.organization_id from public.gateway_policies as p
+        group by p.organization_id
+        having (array_agg(p.unsettled_holds order by p.managed_by desc)
+          filter (where p.unsettled_holds is not null))[1] = 'settle')
+      and (h.state = 'open' and h.expires_at <= settle_unsettled_holds.at
+        or h.state = 'expired' and h.event_id is null)
+      -- One call each: of a hold for a whole run, what is left belongs to calls that were never made.
+      and h.amounts ->> 'requests' = '1'
+    order by h.id
+    limit settle_unsettled_holds.max_holds
+    for no key update skip locked
+  loop
+    perform tally.settle_usage(v_hold.id, jsonb_strip_nulls(jsonb_build_object(
+      'status', 'timeout', 'is_estimated', true,
+      'input_tokens', coalesce((v_hold.amounts -> 'input_tokens')::bigint, 0),
+      'output_tokens', coalesce((v_hold.amounts -> 'output_tokens')::bigint, 0),
+      'cost_usd', v_hold.amounts -> 'cost_usd',
+      'request_metadata', jsonb_build_object('unsettled_hold', true))), true);
+    v_settled := v_settled + 1;
+  end loop;
+  return v_settled;
+end;
+$$;
+comment on function tally.settle_unsettled_holds(integer, timestamptz) is
+  'Settles holds of single calls that ran out, at their upper bounds, for organizations whose policy says so; the events are marked unsettled_hold. Returns how many. For tick(), before it folds.';
+revoke execute on function tally.settle_unsettled_holds(integer, timestamptz) from public, anon, authenticated;
+grant execute on function tally.settle_unsettled_holds(integer, timestamptz) to service_role;
