@@ -75,6 +75,8 @@ begin
   end if;
   perform tally.lock_folding(assign_plan.organization_id);
   update public.organizations as o set plan_id = assign_plan.plan_id where o.id = assign_plan.organization_id;
+  -- In the order of admissions, which the joins below would not keep: neither waits for the other in a ring.
+  perform from public.usage_quotas as q where q.organization_id = assign_plan.organization_id order by q.id for update;
   -- A limit of the same metric, period and scope is moved, so that what is used of it stays used.
   update public.usage_quotas as q
   set plan_quota_id = n.id, quota_limit = n.quota_limit, enforcement = n.enforcement,
