@@ -206,9 +206,11 @@ revoke execute on function tally.recorded_usage(public.usage_quotas, timestamptz
 
 create function tally.lock_folding(organization_id uuid)
 returns void
-language sql volatile security invoker set search_path = ''
+language plpgsql volatile security invoker set search_path = ''
 as $$
-  select pg_advisory_xact_lock(hashtextextended('fold ' || lock_folding.organization_id, 0))
+begin
+  perform pg_advisory_xact_lock(hashtextextended('fold ' || lock_folding.organization_id, 0));
+end;
 $$;
 comment on function tally.lock_folding(uuid) is
   'Keeps folds of an organization and changes of its quotas apart until the end of the transaction.';
@@ -216,9 +218,11 @@ revoke execute on function tally.lock_folding(uuid) from public, anon, authentic
 
 create function tally.try_lock_folding(organization_id uuid)
 returns boolean
-language sql volatile security invoker set search_path = ''
+language plpgsql volatile security invoker set search_path = ''
 as $$
-  select pg_try_advisory_xact_lock(hashtextextended('fold ' || try_lock_folding.organization_id, 0))
+begin
+  return pg_try_advisory_xact_lock(hashtextextended('fold ' || try_lock_folding.organization_id, 0));
+end;
 $$;
 comment on function tally.try_lock_folding(uuid) is 'The same without waiting; false when somebody else has the lock.';
 revoke execute on function tally.try_lock_folding(uuid) from public, anon, authenticated;

@@ -23,12 +23,14 @@ comment on column tally.usage_dimensions.key is 'A hash of the attributes, by ta
 create table tally.usage_actors (
   organization_id uuid not null,
   id bigint generated always as identity,
+  key uuid not null,
   user_id uuid,
   api_key_id uuid,
   primary key (organization_id, id),
-  constraint actor_is_named_once unique nulls not distinct (organization_id, user_id, api_key_id)
+  constraint key_names_one_actor unique (organization_id, key)
 );
 comment on table tally.usage_actors is 'Who an organization''s events are by: each pair of user and API key, both may be null.';
+comment on column tally.usage_actors.key is 'A hash of the pair, by tally.actor_key.';
 
 create table tally.usage_rollups (
   organization_id uuid not null,
@@ -95,22 +97,37 @@ create function tally.dimension_key(
   provider text, model text, tool_name text, operation text, resource_type text, service_tier text, status text,
   unit_type text, is_byok boolean)
 returns uuid
-language sql immutable security invoker set search_path = ''
+language plpgsql immutable security invoker set search_path = ''
 as $$
-  select md5(row(dimension_key.provider, dimension_key.model, dimension_key.tool_name, dimension_key.operation,
-    dimension_key.resource_type, dimension_key.service_tier, dimension_key.status, dimension_key.unit_type,
-    dimension_key.is_byok)::text)::uuid
+begin
+  return md5(row(dimension_key.provider, dimension_key.model, dimension_key.tool_name, dimension_key.operation,
+      dimension_key.resource_type, dimension_key.service_tier, dimension_key.status, dimension_key.unit_type,
+      dimension_key.is_byok)::text)::uuid;
+end;
 $$;
 comment on function tally.dimension_key(text, text, text, text, text, text, text, text, boolean) is
   'A hash of a combination of attributes.';
 revoke execute on function tally.dimension_key(text, text, text, text, text, text, text, text, boolean)
   from public, anon, authenticated;
 
+create function tally.actor_key(user_id uuid, api_key_id uuid)
+returns uuid
+language plpgsql immutable security invoker set search_path = ''
+as $$
+begin
+  return md5(row(actor_key.user_id, actor_key.api_key_id)::text)::uuid;
+end;
+$$;
+comment on function tally.actor_key(uuid, uuid) is 'A hash of a user and an API key.';
+revoke execute on function tally.actor_key(uuid, uuid) from public, anon, authenticated;
+
 create function tally.duration_slot(duration_ms integer)
 returns integer
-language sql immutable strict security invoker set search_path = ''
+language plpgsql immutable strict security invoker set search_path = ''
 as $$
-  select ceil(ln(greatest(duration_slot.duration_ms, 1)) / ln(1.1))::integer
+begin
+  return ceil(ln(greatest(duration_slot.duration_ms, 1)) / ln(1.1))::integer;
+end;
 $$;
 comment on function tally.duration_slot(integer) is
   'The logarithmic slot of a duration: slot s holds what is above 1.1^(s-1) and up to 1.1^s milliseconds.';
@@ -118,9 +135,11 @@ revoke execute on function tally.duration_slot(integer) from public, anon, authe
 
 create function tally.slot_duration(slot integer)
 returns numeric
-language sql immutable security invoker set search_path = ''
+language plpgsql immutable security invoker set search_path = ''
 as $$
-  select round(2 * power(1.1, slot_duration.slot) / 2.1, 1)
+begin
+  return round(2 * power(1.1, slot_duration.slot) / 2.1, 1);
+end;
 $$;
 comment on function tally.slot_duration(integer) is
   'The duration that stands for a slot, in milliseconds: at most 4.8 % from any in it.';
@@ -227,10 +246,15 @@ begin
   where not exists (
     select from tally.usage_dimensions as d where d.organization_id = v_organization_id and d.key = k.key
   );
-  insert into tally.usage_actors (organization_id, user_id, api_key_id)
-  select distinct v_organization_id, c.user_id, c.api_key_id
-  from unnest(add_to_rollups.counted) as c
-  on conflict do nothing;
+  insert into tally.usage_actors (organization_id, key, user_id, api_key_id)
+  select v_organization_id, k.key, k.user_id, k.api_key_id
+  from (
+    select g.user_id, g.api_key_id, tally.actor_key(g.user_id, g.api_key_id) as key
+    from (select distinct c.user_id, c.api_key_id from unnest(add_to_rollups.counted) as c) as g
+  ) as k
+  where not exists (
+    select from tally.usage_actors as a where a.organization_id = v_organization_id and a.key = k.key
+  );
 
   with counted as materialized (
     select c.*, date_bin('1 day', c.bucket_start, timestamptz 'epoch') as day, d.id as dimension_id, a.id as actor_id
@@ -240,8 +264,7 @@ begin
       and d.key = tally.dimension_key(c.provider, c.model, c.tool_name, c.operation, c.resource_type, c.service_tier,
         c.status, c.unit_type, c.is_byok)
     join tally.usage_actors as a
-      on a.organization_id = v_organization_id
-      and a.user_id is not distinct from c.user_id and a.api_key_id is not distinct from c.api_key_id
+      on a.organization_id = v_organization_id and a.key = tally.actor_key(c.user_id, c.api_key_id)
   ),
   timed as (
     insert into tally.duration_rollups as r (organization_id, minutes, bucket_start, dimension_id, slot, request_count)

@@ -102,8 +102,7 @@ begin
       and d.key = tally.dimension_key(e.provider, e.model, e.tool_name, e.operation, e.resource_type, e.service_tier,
         e.status, e.unit_type, e.is_byok)
     left join tally.usage_actors as a
-      on a.organization_id = e.organization_id
-      and a.user_id is not distinct from e.user_id and a.api_key_id is not distinct from e.api_key_id
+      on a.organization_id = e.organization_id and a.key = tally.actor_key(e.user_id, e.api_key_id)
   ),
   -- A month that was archived has left its events, and its rollups stay.
   kept as (
