@@ -193,12 +193,12 @@ comment on function tally.round_archived(timestamptz) is
 revoke execute on function tally.round_archived(timestamptz) from public, anon, authenticated;
 
 create function tally.cut_range(boundaries timestamptz[], has_days boolean)
-returns table (span integer, minutes smallint, starts_at timestamptz, ends_at timestamptz)
+returns table (span integer, minutes integer, starts_at timestamptz, ends_at timestamptz)
 language plpgsql immutable security invoker set search_path = ''
 as $$
 begin
   return query
-  select s.span, p.minutes::smallint, p.starts_at, p.ends_at
+  select s.span, p.minutes, p.starts_at, p.ends_at
   from (
     select
       n as span, b.starts_at, b.ends_at,

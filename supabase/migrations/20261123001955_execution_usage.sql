@@ -25,7 +25,7 @@ comment on column tally.execution_totals.first_event_at is
 
 create table tally.package_rollups (
   organization_id uuid not null,
-  minutes smallint not null,
+  minutes integer not null,
   bucket_start timestamptz not null,
   package_id text not null,
   status text not null,
@@ -106,7 +106,7 @@ as $$
 begin
   return query
   -- As it was counted goes, as it is comes.
-  select t.organization_id, 15::smallint, t.counted_bucket, t.counted_package, t.counted_status,
+  select t.organization_id, 15, t.counted_bucket, t.counted_package, t.counted_status,
     -1::bigint, -(t.counted_queue_time_ms is not null)::integer::bigint, -coalesce(t.counted_queue_time_ms, 0)::numeric,
     -(t.counted_duration_ms is not null)::integer::bigint, -coalesce(t.counted_duration_ms, 0)::numeric,
     -t.request_count, -t.input_tokens, -t.output_tokens, -t.cost_usd, -t.unpriced_count
@@ -115,7 +115,7 @@ begin
     on t.organization_id = package_moves.organization_id and t.execution_id = u.execution_id
   where t.counted_package is not null
   union all
-  select x.organization_id, 15::smallint, date_bin('15 minutes', x.created_at, timestamptz 'epoch'), x.package_id, x.status,
+  select x.organization_id, 15, date_bin('15 minutes', x.created_at, timestamptz 'epoch'), x.package_id, x.status,
     1::bigint, (x.queue_time_ms is not null)::integer::bigint, coalesce(x.queue_time_ms, 0)::numeric,
     (x.duration_ms is not null)::integer::bigint, coalesce(x.duration_ms, 0)::numeric,
     coalesce(t.request_count, 0) + coalesce(u.request_count, 0),
@@ -168,7 +168,7 @@ begin
       sum(m.execution_count), sum(m.queue_count), sum(m.queue_time_ms), sum(m.duration_count), sum(m.duration_ms),
       sum(m.request_count), sum(m.input_tokens), sum(m.output_tokens), sum(m.cost_usd), sum(m.unpriced_count)
     from tally.package_moves(count_executions.organization_id, count_executions.used) as m
-    cross join (values (15::smallint), (1440::smallint)) as l (minutes)
+    cross join (values (15), (1440)) as l (minutes)
     group by 1, 2, 3, 4, 5
     order by 1, 2, 3, 4, 5
     on conflict on constraint package_rollups_pkey do update
