@@ -55,7 +55,7 @@ test("what a cut stream leaves over is handed out", () => {
 
 test("a frame of several megabytes passes in pieces, and the next one is read again", () => {
   const piece = Buffer.from("x".repeat(300_000));
-  const splitter = new FrameSplitter();
+  const splitter = new FrameSplitter(1024 * 1024);
   const sizes: number[] = [];
   const passed = [
     Buffer.from("data: "),

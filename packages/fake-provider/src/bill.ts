@@ -10,8 +10,14 @@ export interface BilledClasses {
   output: number;
   reasoning: number;
   output_audio: number;
+  input_image: number;
+  output_image: number;
   /** Calls of the provider's own search tool; not tokens. */
   web_search: number;
+  /** Pieces, seconds and characters, for what is not billed by tokens. */
+  image: number;
+  second: number;
+  character: number;
 }
 
 /** One line of the fake provider's own bill. */

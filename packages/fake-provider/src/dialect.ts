@@ -1,3 +1,4 @@
+import type { BilledClasses } from "./bill.ts";
 import type { Answer } from "./plan-answer.ts";
 import type { Behaviour } from "./read-behaviour.ts";
 
@@ -35,6 +36,12 @@ export interface Call {
   reply(exchange: Exchange): JsonObject;
   /** The answer as a stream; absent where the endpoint has none. */
   frames?(exchange: Exchange): Frame[];
+  /** The answer in full where it is no JSON: sound, plain text. */
+  content?(exchange: Exchange): { type: string; bytes: Buffer };
+  /** Whether a stream is one JSON array instead of events. */
+  streamsArray?: boolean;
+  /** What the answer is billed, where it is not counted in its words. */
+  bills?: Partial<BilledClasses>;
   /** Endpoints without generated text (embeddings, counting). */
   withoutOutput?: boolean;
   /** Endpoints that cost nothing. */
@@ -47,7 +54,9 @@ export interface Dialect {
   /** Whether the request carries a key in one of the places this provider reads. */
   hasKey(headers: Record<string, string | string[] | undefined>, url: URL): boolean;
   /** Null for a path that the provider does not have. A string: what is wrong with the body. */
-  read(path: string, body: JsonObject): Call | string | null;
+  read(path: string, body: JsonObject, query: URLSearchParams): Call | string | null;
+  /** What a GET answers, for any key; null for a path that the provider does not have. */
+  list(path: string): JsonObject | null;
   error(status: number, message: string): JsonObject;
 }
 

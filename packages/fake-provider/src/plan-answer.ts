@@ -60,6 +60,11 @@ export function planAnswer(
       reasoning,
       output_audio: behaviour.output_audio ?? 0,
       web_search: behaviour.web_search ?? 0,
+      input_image: 0,
+      output_image: 0,
+      image: 0,
+      second: 0,
+      character: 0,
     },
   };
 }
@@ -77,13 +82,14 @@ export function totalInput(classes: BilledClasses): number {
     classes.cache_read +
     classes.cache_write +
     classes.cache_write_1h +
-    classes.input_audio
+    classes.input_audio +
+    classes.input_image
   );
 }
 
 /** Everything on the answer side, reasoning included. */
 export function totalOutput(classes: BilledClasses): number {
-  return classes.output + classes.reasoning + classes.output_audio;
+  return classes.output + classes.reasoning + classes.output_audio + classes.output_image;
 }
 
 /** Every string value inside a request body's prompt parts, joined. */

@@ -19,16 +19,29 @@ export async function sendJson(
   body: unknown,
   behaviour: Behaviour,
 ): Promise<Sent> {
+  const bytes = Buffer.from(JSON.stringify(body));
+  const typed = { "content-type": "application/json", ...headers };
+  return sendBytes(request, response, status, typed, bytes, behaviour);
+}
+
+/** Sends an answer of any type, in one piece or as the behaviour says. */
+export async function sendBytes(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string>,
+  content: Buffer,
+  behaviour: Behaviour,
+): Promise<Sent> {
   const isGone = watchClient(response);
   await pause(behaviour.delay, isGone.signal);
   if (isGone.signal.aborted) return { outcome: "aborted", pieces: 0 };
-  let bytes = Buffer.from(JSON.stringify(body));
+  let bytes = content;
   const isZipped = Boolean(
     behaviour.gzip && String(request.headers["accept-encoding"] ?? "").includes("gzip"),
   );
   if (isZipped) bytes = gzipSync(bytes);
   response.writeHead(status, {
-    "content-type": "application/json",
     "content-length": String(bytes.length),
     ...(isZipped && { "content-encoding": "gzip" }),
     ...headers,
@@ -80,6 +93,15 @@ export async function sendFrames(
   if (isGone.signal.aborted) return { outcome: "aborted", pieces };
   response.end();
   return { outcome: "complete", pieces };
+}
+
+/** The same frames as the elements of one JSON array, as Google sends them unless asked for events. */
+export function asArray(frames: Frame[]): Frame[] {
+  const elements = frames.map(({ text, isContent }, index) => ({
+    text: `${index === 0 ? "[" : ",\r\n"}${text.slice("data: ".length).trimEnd()}`,
+    isContent,
+  }));
+  return [...elements, { text: "]", isContent: false }];
 }
 
 /** A signal that fires when the client leaves before the answer is finished. */

@@ -28,6 +28,15 @@ export const anthropic: Dialect = {
     if (path === "/v1/messages/count_tokens") return readCount(body);
     return null;
   },
+  list: (path) =>
+    path === "/v1/models"
+      ? {
+          data: [{ type: "model", id: "claude-sonnet-4-5", display_name: "Claude Sonnet 4.5" }],
+          has_more: false,
+          first_id: "claude-sonnet-4-5",
+          last_id: "claude-sonnet-4-5",
+        }
+      : null,
   error(status, message) {
     return {
       type: "error",

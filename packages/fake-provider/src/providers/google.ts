@@ -27,14 +27,23 @@ export const google: Dialect = {
   name: "google",
   hasKey: (headers, url) =>
     headers["x-goog-api-key"] !== undefined || url.searchParams.has("key") || bearerOf(headers),
-  read(path, body) {
+  read(path, body, query) {
     const [, model, method] = PATH.exec(path) ?? [];
     if (model === undefined) return null;
     if (method === "generateContent") return readGenerate(model, body, false);
-    if (method === "streamGenerateContent") return readGenerate(model, body, true);
+    if (method === "streamGenerateContent") {
+      const call = readGenerate(model, body, true);
+      const streamsArray = query.get("alt") !== "sse";
+      return typeof call === "string" ? call : { ...call, streamsArray };
+    }
     if (method === "countTokens") return readCount(model, body);
     if (method === "embedContent") return readEmbed(model, body);
+    if (method === "batchEmbedContents") return readBatchEmbed(model, body);
     return null;
+  },
+  list(path) {
+    const models = [{ name: "models/gemini-2.5-flash", displayName: "Gemini 2.5 Flash" }];
+    return /^\/v1(beta|alpha)?\/models$/.test(path) ? { models } : null;
   },
   error(status, message) {
     return { error: { code: status, message, status: STATUS_NAMES[status] ?? "UNKNOWN" } };
@@ -150,5 +159,18 @@ function readEmbed(model: string, body: JsonObject): Call | string {
     messages: 0,
     withoutOutput: true,
     reply: () => ({ embedding: { values: [0.125, 0.25, 0.375, 0.5] } }),
+  };
+}
+
+function readBatchEmbed(model: string, body: JsonObject): Call | string {
+  const { requests } = body;
+  if (!Array.isArray(requests)) return "* BatchEmbedContentsRequest.requests: is not specified";
+  return {
+    model,
+    stream: false,
+    prompt: textOf(requests.map((request: JsonObject) => request.content)),
+    messages: 0,
+    withoutOutput: true,
+    reply: () => ({ embeddings: requests.map(() => ({ values: [0.125, 0.25, 0.375, 0.5] })) }),
   };
 }

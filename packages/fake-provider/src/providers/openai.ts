@@ -7,6 +7,8 @@ import {
   limitOf,
 } from "../dialect.ts";
 import { textOf, totalInput } from "../plan-answer.ts";
+import { readSpeech, readTranscription } from "./audio.ts";
+import { readImages } from "./images.ts";
 import { openaiChat, readChat } from "./openai-chat.ts";
 import { readResponses } from "./openai-responses.ts";
 
@@ -25,8 +27,14 @@ export const openai: Dialect = {
     if (path === "/v1/chat/completions") return readChat(body, openaiChat);
     if (path === "/v1/responses") return readResponses(body);
     if (path === "/v1/embeddings") return readEmbeddings(body);
+    if (path === "/v1/images/generations") return readImages(body, "openai");
+    if (path === "/v1/images/edits") return readImages(body, "openai");
+    if (path === "/v1/audio/speech") return readSpeech(body);
+    if (path === "/v1/audio/transcriptions") return readTranscription(body);
+    if (path === "/v1/responses/input_tokens") return readInputTokens(body);
     return null;
   },
+  list: (path) => (path === "/v1/models" ? listModels(["gpt-4o-mini", "gpt-5"]) : null),
   error: openaiError,
 };
 
@@ -34,6 +42,29 @@ export const openai: Dialect = {
 export function openaiError(status: number, message: string): JsonObject {
   const [type, code] = ERROR_TYPES[status] ?? ["server_error", null];
   return { error: { message, type, param: null, code } };
+}
+
+/** A list of models as OpenAI (and xAI) answer it. */
+export function listModels(ids: string[]): JsonObject {
+  return {
+    object: "list",
+    data: ids.map((id) => ({ id, object: "model", created: 1_700_000_000, owned_by: "fake" })),
+  };
+}
+
+function readInputTokens(body: JsonObject): Call | string {
+  const call = readResponses(body);
+  if (typeof call === "string") return call;
+  return {
+    ...call,
+    stream: false,
+    withoutOutput: true,
+    free: true,
+    reply: ({ answer }) => ({
+      object: "response.input_tokens",
+      input_tokens: totalInput(answer.classes),
+    }),
+  };
 }
 
 function readEmbeddings(body: JsonObject): Call | string {

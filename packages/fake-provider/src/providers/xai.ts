@@ -1,5 +1,7 @@
 import { bearerOf, type Dialect } from "../dialect.ts";
 import { totalInput } from "../plan-answer.ts";
+import { readImages } from "./images.ts";
+import { listModels } from "./openai.ts";
 import { type ChatVariant, readChat } from "./openai-chat.ts";
 import { readResponses } from "./openai-responses.ts";
 
@@ -37,8 +39,10 @@ export const xai: Dialect = {
   read(path, body) {
     if (path === "/v1/chat/completions") return readChat(body, xaiChat);
     if (path === "/v1/responses") return readResponses(body);
+    if (path === "/v1/images/generations") return readImages(body, "xai");
     return null;
   },
+  list: (path) => (path === "/v1/models" ? listModels(["grok-4"]) : null),
   error(status, message) {
     return { code: ERROR_CODES[status] ?? "The service is unavailable", error: message };
   },

@@ -38,6 +38,12 @@ export class FrameSplitter implements Splitter {
   /** Bytes of the line that the next piece continues; a lone CR among them counts as blank. */
   #lineLength = 0;
   #lineIsReturn = false;
+  readonly #largest: number;
+
+  /** @param largest bytes of the largest frame that is looked into */
+  constructor(largest = LARGEST_FRAME_BYTES) {
+    this.#largest = largest;
+  }
 
   /** Takes a piece of the stream and gives back the frames that it completes. */
   push(chunk: Uint8Array): Frame[] {
@@ -66,7 +72,7 @@ export class FrameSplitter implements Splitter {
       this.#lineLength += rest;
     }
     this.#keep(chunk.subarray(frameStart));
-    if (this.#size > LARGEST_FRAME_BYTES) this.#isTooLarge = true;
+    if (this.#size > this.#largest) this.#isTooLarge = true;
     if (this.#isTooLarge && this.#size > 0) frames.push(this.#take());
     return frames;
   }
