@@ -129,6 +129,8 @@ export function fakeProject() {
     /** Replaces the answer of one function. */
     answer: (name: string, answer: (body: Record<string, unknown>) => Response) =>
       void answers.set(name, answer),
+    /** Takes such an answer back. */
+    restore: (name: string) => void answers.delete(name),
     /** How often one function was called. */
     count: (name: string) => requests.filter(({ path }) => path.endsWith(`/${name}`)).length,
   };

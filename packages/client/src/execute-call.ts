@@ -6,7 +6,7 @@ import type {
   ExecutionContext,
 } from "./execute-types.ts";
 import { at, wires } from "./gateway-wire.ts";
-import { fromWire, toWire } from "./names.ts";
+import { fromWire } from "./names.ts";
 import { createStreamAccumulator, normalizeUsage, parseEventStream } from "./read-usage.ts";
 import type { Session } from "./session.ts";
 import type { BlockingQuota } from "./types.ts";
@@ -39,7 +39,7 @@ export async function executeCall(
   let isStreaming = false;
   try {
     const response = await session.transport.callGateway(wire.path(request), {
-      body: toWire(wire.body(request)),
+      body: wire.body(request),
       headers: headersOf(session, context),
       signal: stop.signal,
     });

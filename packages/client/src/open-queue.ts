@@ -28,16 +28,21 @@ export function openQueue(session: Session, options: QueueOptions): UsageQueue {
   let flushing: Promise<FlushReport> | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
+  let isLast = false;
   const ready = store ? restore() : null;
-  const stopWatching = watchLifecycle({
-    hide: () => void flush(),
-    leave: sendOnLeave,
-    online: () => {
-      failures = 0;
-      void flush();
-    },
-    end: () => (waiting.length > 0 ? flush() : null),
-  });
+  /** While nothing waits nobody listens, so that a client per request leaves nothing behind. */
+  let stopWatching: (() => void) | null = null;
+
+  const watch = () =>
+    watchLifecycle({
+      hide: () => void flush(),
+      leave: sendOnLeave,
+      online: () => {
+        failures = 0;
+        void flush();
+      },
+      end: () => void flushLast(),
+    });
 
   async function restore(): Promise<void> {
     try {
@@ -62,6 +67,7 @@ export function openQueue(session: Session, options: QueueOptions): UsageQueue {
     const bytes = byteLength(event);
     waiting.push({ event, bytes });
     waitingBytes += bytes;
+    stopWatching ??= watch();
     return true;
   }
 
@@ -90,9 +96,24 @@ export function openQueue(session: Session, options: QueueOptions): UsageQueue {
     flushing ??= drain().finally(() => {
       flushing = null;
       sending = 0;
+      if (waiting.length === 0) rest();
       plan();
     });
     return flushing;
+  }
+
+  function rest(): void {
+    stopWatching?.();
+    stopWatching = null;
+    isLast = false;
+  }
+
+  /** The last try of a process that ends. It is made once: another would keep the process forever. */
+  async function flushLast(): Promise<void> {
+    if (isLast) return;
+    isLast = true;
+    await flush();
+    if (waiting.length > 0 && !store) await lose(take(waiting.length), unreachable());
   }
 
   async function drain(): Promise<FlushReport> {
@@ -131,11 +152,16 @@ export function openQueue(session: Session, options: QueueOptions): UsageQueue {
     return waiting.slice(0, count).map(({ event }) => event);
   }
 
+  function take(count: number): UsageEvent[] {
+    const taken = waiting.splice(0, count);
+    for (const { bytes } of taken) waitingBytes -= bytes;
+    return taken.map(({ event }) => event);
+  }
+
   function settle(count: number): void {
-    const done = waiting.splice(0, count);
+    const done = take(count);
     sending = 0;
-    for (const { bytes } of done) waitingBytes -= bytes;
-    if (store) void attempt(() => store.remove(done.map(({ event }) => keyOf(event))));
+    if (store) void attempt(() => store.remove(done.map(keyOf)));
   }
 
   /**
@@ -162,9 +188,9 @@ export function openQueue(session: Session, options: QueueOptions): UsageQueue {
     add,
     flush,
     async close() {
-      stopWatching();
       const report = await flush();
       clearTimeout(timer);
+      rest();
       return report;
     },
     async [Symbol.asyncDispose]() {
@@ -194,6 +220,12 @@ const overflow = (maxEvents: number) =>
     code: "TALLY_OVERFLOW",
     status: 0,
     hint: "The project cannot be reached, or events come faster than it takes them.",
+  });
+
+const unreachable = () =>
+  new TallybaseError("The process ends, and the project cannot be reached.", {
+    code: "TALLY_NETWORK",
+    status: 0,
   });
 
 const refused = ({ code, field }: { code: string; field?: string | null }) => ({

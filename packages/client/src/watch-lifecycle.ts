@@ -6,8 +6,8 @@ export interface Lifecycle {
   leave(): void;
   /** The network is back. */
   online(): void;
-  /** The process has nothing left to do; work that is returned keeps it alive. */
-  end(): Promise<unknown> | null;
+  /** The process has nothing left to do; what is begun now is waited for. */
+  end(): void;
 }
 
 /** The few events that say so, in whatever runs this. */
@@ -27,16 +27,15 @@ export function watchLifecycle({ hide, leave, online, end }: Lifecycle): () => v
   };
   const { document, process } = scope;
   const seen = () => void (document?.visibilityState === "hidden" && hide());
-  const finish = () => void end();
   const page = document?.addEventListener ? document : undefined;
   page?.addEventListener?.("visibilitychange", seen);
   if (page) scope.addEventListener?.("pagehide", leave);
   if (page) scope.addEventListener?.("online", online);
-  process?.on?.("beforeExit", finish);
+  process?.on?.("beforeExit", end);
   return () => {
     page?.removeEventListener?.("visibilitychange", seen);
     scope.removeEventListener?.("pagehide", leave);
     scope.removeEventListener?.("online", online);
-    process?.off?.("beforeExit", finish);
+    process?.off?.("beforeExit", end);
   };
 }
