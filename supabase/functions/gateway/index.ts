@@ -1,9 +1,6 @@
 import { LearnedFactors } from "../_tally/count-learned.ts";
 import { createTextCounter } from "../_tally/count-text.ts";
-import {
-  handleGateway,
-  respondToGatewayError,
-} from "../_tally/gateway/handle-gateway.ts";
+import { handleGateway, respondToGatewayError } from "../_tally/gateway/handle-gateway.ts";
 import { KnownKeys } from "../_tally/gateway/known-keys.ts";
 import { denoSurroundings, handleRequests } from "../_tally/handle-request.ts";
 

@@ -6,11 +6,7 @@ import { keepHold } from "./keep-hold.ts";
 import type { Settlement } from "./ledger.ts";
 import { meterStream } from "./meter-stream.ts";
 import { type Detours, reachProvider } from "./reach-provider.ts";
-import {
-  passedBackHeaders,
-  readAnswer,
-  type UpstreamResult,
-} from "./send-upstream.ts";
+import { passedBackHeaders, readAnswer, type UpstreamResult } from "./send-upstream.ts";
 import { type RunningCall, settleCall } from "./settle-call.ts";
 import { FrameSplitter, NO_FRAMES, type Splitter } from "./split-frames.ts";
 import { ArraySplitter } from "./split-json-array.ts";
@@ -84,9 +80,7 @@ function splitterFor(
   const type = headers.get("content-type") ?? "";
   if (type.startsWith("text/event-stream")) return new FrameSplitter();
   if (!/^(application\/json|text\/)/.test(type)) return NO_FRAMES;
-  return call.request.isStream && type.startsWith("application/json")
-    ? new ArraySplitter()
-    : null;
+  return call.request.isStream && type.startsWith("application/json") ? new ArraySplitter() : null;
 }
 
 async function passOnAnswer(
@@ -100,11 +94,7 @@ async function passOnAnswer(
   try {
     bytes = await readAnswer(answer, AbortSignal.any([request.signal, isLate]));
   } catch {
-    const status = request.signal.aborted
-      ? "aborted"
-      : isLate.aborted
-      ? "timeout"
-      : "failed";
+    const status = request.signal.aborted ? "aborted" : isLate.aborted ? "timeout" : "failed";
     await settleCall(running, context, { status, ...NOTHING }, null);
     if (status !== "failed") return answerNothing(status);
     throw new TallyError("PT502", "The provider's answer broke off.", {

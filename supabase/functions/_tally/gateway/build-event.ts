@@ -43,8 +43,7 @@ export function buildEvents(
   call: MeteredCall,
   end: CallEnd,
 ): { event: TallyEvent & { id: string }; others: TallyEvent[] } {
-  const { organization_id, request_metadata, ...attribution } =
-    call.attribution;
+  const { organization_id, request_metadata, ...attribution } = call.attribution;
   const isEstimated = end.usage === null || !end.isComplete;
   const metadata = { ...request_metadata, ...call.detour };
   const event = {
@@ -64,9 +63,7 @@ export function buildEvents(
     idempotency_key: end.status === "success" ? call.idempotencyKey : null,
     ...(Object.keys(metadata).length > 0 && { request_metadata: metadata }),
   };
-  const usage = isEstimated || end.usage === null
-    ? estimate(call, end)
-    : end.usage;
+  const usage = isEstimated || end.usage === null ? estimate(call, end) : end.usage;
   const now = Date.parse(call.createdAt);
   return {
     event: { ...withUsage(event, usage), id: call.id },
@@ -97,9 +94,7 @@ function estimate(call: MeteredCall, end: CallEnd): NormalizedUsage {
     raw: null,
   };
   if (usage !== null) {
-    const missing = usage.units === undefined
-      ? Math.max(0, output - usage.output_tokens)
-      : 0;
+    const missing = usage.units === undefined ? Math.max(0, output - usage.output_tokens) : 0;
     const classes = {
       ...usage.classes,
       output: (usage.classes.output ?? 0) + missing,
@@ -115,9 +110,7 @@ function estimate(call: MeteredCall, end: CallEnd): NormalizedUsage {
   const assumedOutput = sumOf(classes, /^output/);
   const assumedInput = sumOf(classes, /^input/);
   // Text of the prompt comes on top of what is assumed of the rest of it.
-  const input = units.units === undefined
-    ? Math.max(0, call.inputTokens - assumedInput)
-    : 0;
+  const input = units.units === undefined ? Math.max(0, call.inputTokens - assumedInput) : 0;
   const counted = assumedOutput > 0 || units.units !== undefined ? 0 : output;
   return {
     ...base,

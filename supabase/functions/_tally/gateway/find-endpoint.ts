@@ -40,17 +40,13 @@ function toRoute(endpoint: EndpointAdapter): Route {
   const [before = "", after] = endpoint.path.split(MODEL).map((part) =>
     part.replace(/\W/g, "\\$&")
   );
-  const pattern = after === undefined
-    ? `^${before}$`
-    : `^${before}([^/:]{1,256})${after}$`;
+  const pattern = after === undefined ? `^${before}$` : `^${before}([^/:]{1,256})${after}$`;
   return { pattern: new RegExp(pattern), endpoint };
 }
 
 /** The provider whose base path a request uses; undefined when there is none. */
 export function findProvider(path: string): ProviderAdapter | undefined {
-  return PROVIDERS.find(({ name }) =>
-    path === `/${name}` || path.startsWith(`/${name}/`)
-  );
+  return PROVIDERS.find(({ name }) => path === `/${name}` || path.startsWith(`/${name}/`));
 }
 
 /**
@@ -65,12 +61,8 @@ export function findEndpoint(
   freePaths: readonly FreePath[],
 ): FoundEndpoint {
   const provider = findProvider(path);
-  const below = provider === undefined
-    ? ""
-    : path.slice(provider.name.length + 1);
-  const version = provider?.versions.find((known) =>
-    below.startsWith(`${known}/`)
-  );
+  const below = provider === undefined ? "" : path.slice(provider.name.length + 1);
+  const version = provider?.versions.find((known) => below.startsWith(`${known}/`));
   if (provider === undefined || version === undefined) {
     throw unknownPath(provider);
   }
@@ -106,9 +98,7 @@ export function findEndpoint(
 /** Dots would lead out of what is listed once a URL is made of the path. */
 function isBelow(path: string, listed: string): boolean {
   if (/(^|\/)\.{1,2}(\/|$)|%2e|%2f|\\/i.test(path)) return false;
-  return listed.endsWith("*")
-    ? path.startsWith(listed.slice(0, -1))
-    : path === listed;
+  return listed.endsWith("*") ? path.startsWith(listed.slice(0, -1)) : path === listed;
 }
 
 function decodeModel(segment: string | undefined): string | null {
@@ -125,9 +115,7 @@ function decodeModel(segment: string | undefined): string | null {
 function unknownPath(provider: ProviderAdapter | undefined): TallyError {
   const listed = (provider === undefined ? PROVIDERS : [provider])
     .flatMap(({ name, versions, endpoints }) =>
-      endpoints.map(({ method, path }) =>
-        `${method} ${name}${versions[0]}${path}`
-      )
+      endpoints.map(({ method, path }) => `${method} ${name}${versions[0]}${path}`)
     );
   return new TallyError("PT404", "The gateway does not pass this path on.", {
     hint: `It knows ${listed.join(", ")}.`,

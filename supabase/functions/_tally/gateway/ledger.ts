@@ -129,8 +129,7 @@ const FIRST_PAUSE_MS = 150;
  */
 export function openLedger(
   database: Database,
-  wait: (ms: number) => Promise<void> = (ms) =>
-    new Promise((done) => setTimeout(done, ms)),
+  wait: (ms: number) => Promise<void> = (ms) => new Promise((done) => setTimeout(done, ms)),
 ): Ledger {
   async function insist<Result>(step: () => Promise<Result>): Promise<Result> {
     for (let attempt = 1;; attempt++) {
@@ -182,9 +181,7 @@ export function openLedger(
       );
     },
     async release(holdId) {
-      await insist(() =>
-        database.query("select public.release_hold($1::text::uuid)", [holdId])
-      );
+      await insist(() => database.query("select public.release_hold($1::text::uuid)", [holdId]));
     },
     async extend(holdId, seconds) {
       await database.query(

@@ -81,11 +81,7 @@ export function meterStream(
       const end = reader.end(how !== "success");
       // A client that leaves after the last word has not aborted anything; a stream that stops
       // before it was not finished.
-      const status = end.isComplete
-        ? "success"
-        : how === "success"
-        ? "failed"
-        : how;
+      const status = end.isComplete ? "success" : how === "success" ? "failed" : how;
       await onEnd({ status, end, text });
     })();
     return ended;

@@ -62,9 +62,7 @@ function mayGoBetter(result: UpstreamResult): boolean {
 
 /** What the provider asks for, or twice as long each time. */
 function pauseBefore(attempt: number, result: UpstreamResult): number {
-  const asked = result.kind === "answer"
-    ? result.response.headers.get("retry-after")
-    : null;
+  const asked = result.kind === "answer" ? result.response.headers.get("retry-after") : null;
   const seconds = asked === null ? Number.NaN : Number(asked);
   if (seconds >= 0) return seconds * 1_000;
   return FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random());

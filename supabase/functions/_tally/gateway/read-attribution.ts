@@ -61,17 +61,14 @@ type ReadHeader = (name: string) => string | undefined;
 
 function readOrganization(read: ReadHeader, actor: Actor): string {
   const header = read("x-tally-organization");
-  const named = header === undefined
-    ? undefined
-    : requireUuid("x-tally-organization", header);
+  const named = header === undefined ? undefined : requireUuid("x-tally-organization", header);
   if (actor.kind === "api_key") {
     if (named !== undefined && named.toLowerCase() !== actor.organizationId) {
       throw new TallyError(
         "PT403",
         "The API key belongs to another organization.",
         {
-          hint:
-            "Leave x-tally-organization out, or use a key of that organization.",
+          hint: "Leave x-tally-organization out, or use a key of that organization.",
           details: "x-tally-organization",
         },
       );
@@ -80,8 +77,7 @@ function readOrganization(read: ReadHeader, actor: Actor): string {
   }
   if (named === undefined) {
     throw new TallyError("PT400", "x-tally-organization is missing.", {
-      hint:
-        "Name the organization that the call is for; an API key would do so by itself.",
+      hint: "Name the organization that the call is for; an API key would do so by itself.",
       details: "x-tally-organization",
     });
   }
@@ -90,9 +86,7 @@ function readOrganization(read: ReadHeader, actor: Actor): string {
 
 function readUser(read: ReadHeader, actor: Actor): string | undefined {
   const header = read("x-tally-user");
-  const named = header === undefined
-    ? undefined
-    : requireUuid("x-tally-user", header);
+  const named = header === undefined ? undefined : requireUuid("x-tally-user", header);
   if (actor.kind !== "user") return named;
   if (named !== undefined && named.toLowerCase() !== actor.userId) {
     throw new TallyError(

@@ -55,9 +55,7 @@ export function readFormFields(
 
 function plainValue(value: string | string[]): unknown {
   if (value === "true" || value === "false") return value === "true";
-  return typeof value === "string" && /^\d{1,9}$/.test(value)
-    ? Number(value)
-    : value;
+  return typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : value;
 }
 
 /** `auto` and `default` are what a project gets anyway; the tier of the answer decides the price. */

@@ -32,9 +32,7 @@ export function readForm(
   const delimiter = new TextEncoder().encode(`\r\n--${name}`);
   const form: ReadForm = { fields: {}, files: [] };
   // The first delimiter has no line break before it where nothing precedes the form.
-  let at = startsWith(body, delimiter.subarray(2), 0)
-    ? -2
-    : indexOf(body, delimiter, 0);
+  let at = startsWith(body, delimiter.subarray(2), 0) ? -2 : indexOf(body, delimiter, 0);
   for (let parts = 0; at !== -1; parts++) {
     if (parts > MOST_PARTS) throw notAForm();
     const start = at + delimiter.length;

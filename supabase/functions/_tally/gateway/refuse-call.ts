@@ -26,8 +26,7 @@ export function refusalOf(
         "PT503",
         `The gateway has no key for ${provider}.`,
         {
-          hint:
-            "Send your own as x-provider-key, or ask the operator to configure one.",
+          hint: "Send your own as x-provider-key, or ask the operator to configure one.",
         },
       );
   }
@@ -56,19 +55,13 @@ function message(quota: BlockingQuota | null, model: string): string {
     return `There is no price for ${model}, and the ${quota.quota_type} ${quota.metric} quota admits priced models only.`;
   }
   if (quota.reason === "call") {
-    return `The call could cost ${
-      plain(quota.requested ?? 0)
-    } USD, and one call may cost ` +
+    return `The call could cost ${plain(quota.requested ?? 0)} USD, and one call may cost ` +
       `${plain(quota.quota_limit)} at most.`;
   }
   return `The call could exceed the ${quota.quota_type} ${quota.metric} quota: it needs up to ` +
-    `${
-      quota.requested === null ? "an unknown amount" : plain(quota.requested)
-    }, and ` +
+    `${quota.requested === null ? "an unknown amount" : plain(quota.requested)}, and ` +
     `${plain(quota.remaining)} of ${plain(quota.quota_limit)} is left ` +
-    `(${plain(quota.current_usage)} used, ${
-      plain(quota.reserved)
-    } held by running calls).`;
+    `(${plain(quota.current_usage)} used, ${plain(quota.reserved)} held by running calls).`;
 }
 
 function hint(quota: BlockingQuota | null): string {
@@ -79,9 +72,7 @@ function hint(quota: BlockingQuota | null): string {
     return "Ask for less with a lower token limit, or raise max_call_cost with set_gateway_policy().";
   }
   const ways = "ask for less with a lower token limit, or raise the quota.";
-  return quota?.reset_at
-    ? `Wait until ${quota.reset_at}, ${ways}`
-    : `A${ways.slice(1)}`;
+  return quota?.reset_at ? `Wait until ${quota.reset_at}, ${ways}` : `A${ways.slice(1)}`;
 }
 
 function remaining(quota: BlockingQuota | null): Record<string, string> {

@@ -37,9 +37,7 @@ export async function settleCall(
   const durationMs = deps.now() - Date.parse(call.createdAt);
   const settled = (async () => {
     const isKnown = end.isComplete && end.usage !== null;
-    const countedOutput = isKnown || text === null
-      ? 0
-      : await text.countTokens(countText);
+    const countedOutput = isKnown || text === null ? 0 : await text.countTokens(countText);
     const { event, others } = buildEvents(call, {
       ...end,
       countedOutput,

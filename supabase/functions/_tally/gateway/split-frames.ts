@@ -107,8 +107,7 @@ export class FrameSplitter implements Splitter {
 
 function readData(parts: Uint8Array[]): string | null {
   const decoder = new TextDecoder();
-  const text =
-    parts.map((part) => decoder.decode(part, { stream: true })).join("") +
+  const text = parts.map((part) => decoder.decode(part, { stream: true })).join("") +
     decoder.decode();
   const lines = [];
   for (const line of text.split(/\r?\n/)) {

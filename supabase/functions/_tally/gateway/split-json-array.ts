@@ -62,9 +62,7 @@ export class ArraySplitter implements Splitter {
   #take(): Frame {
     const isTooLarge = this.#size > LARGEST_ELEMENT_BYTES;
     const decoder = new TextDecoder();
-    const text = this.#parts.map((part) =>
-      decoder.decode(part, { stream: true })
-    ).join("");
+    const text = this.#parts.map((part) => decoder.decode(part, { stream: true })).join("");
     const bytes = this.#parts;
     this.#parts = [];
     this.#size = 0;

@@ -33,19 +33,17 @@ export async function startCall(
   const { running, admission } = await admitCall(start, context, memory, null);
   const { fallback } = admission;
   const isJson = start.endpoint.body === "json";
-  const fallBack = fallback === undefined || !isJson
-    ? null
-    : async (attempts: number) => {
-      await running.ledger.release(running.holdId);
-      const other = withModel(start, fallback, context);
-      const detour = { attempts, fallback_from: start.prepared.model };
-      try {
-        return (await admitCall(other, context, memory, detour)).running;
-      } catch {
-        // Not admitted, or the database is away: the first model's error is the answer.
-        return null;
-      }
-    };
+  const fallBack = fallback === undefined || !isJson ? null : async (attempts: number) => {
+    await running.ledger.release(running.holdId);
+    const other = withModel(start, fallback, context);
+    const detour = { attempts, fallback_from: start.prepared.model };
+    try {
+      return (await admitCall(other, context, memory, detour)).running;
+    } catch {
+      // Not admitted, or the database is away: the first model's error is the answer.
+      return null;
+    }
+  };
   return { running, detours: { retries: admission.retries, fallBack } };
 }
 

@@ -1,12 +1,7 @@
 import { outputLimit } from "../../count-output.ts";
 import { normalizeUsage } from "../../normalize-usage.ts";
 import { isJsonObject, type JsonObject } from "../../read-body.ts";
-import type {
-  CallRequest,
-  EndpointAdapter,
-  PreparedRequest,
-  RequestPolicy,
-} from "../adapter.ts";
+import type { CallRequest, EndpointAdapter, PreparedRequest, RequestPolicy } from "../adapter.ts";
 import { addToJson } from "../add-to-json.ts";
 import { answerText } from "../answer-text.ts";
 import { followStream } from "../follow-stream.ts";
@@ -29,9 +24,7 @@ export const messages: EndpointAdapter = {
   readAnswer(answer) {
     const usage = normalizeUsage("anthropic", answer, { api: "messages" });
     return {
-      model: isJsonObject(answer) && typeof answer.model === "string"
-        ? answer.model
-        : null,
+      model: isJsonObject(answer) && typeof answer.model === "string" ? answer.model : null,
       usage,
       text: usage === null ? answerText(answer) : "",
     };
@@ -59,9 +52,7 @@ function prepare(
   return {
     model,
     isStream: readFlag(fields, "stream"),
-    upstreamPath: `/messages${
-      query.get("beta") === "true" ? "?beta=true" : ""
-    }`,
+    upstreamPath: `/messages${query.get("beta") === "true" ? "?beta=true" : ""}`,
     body: addToJson(
       body,
       fields,

@@ -33,17 +33,14 @@ export function embedContent(
       usage: normalizeUsage("google", answer),
       text: "",
     }),
-    createStreamReader: () =>
-      followStream({ provider: "google", api: "generate_content" }),
+    createStreamReader: () => followStream({ provider: "google", api: "generate_content" }),
   };
 }
 
 /** One content, or that of every request of a batch. */
 function readContents({ content, requests }: JsonObject): unknown[] {
   const contents = Array.isArray(requests)
-    ? requests.map((request) =>
-      isJsonObject(request) ? request.content : undefined
-    )
+    ? requests.map((request) => isJsonObject(request) ? request.content : undefined)
     : [content];
   if (contents.length === 0 || !contents.every(isJsonObject)) {
     throw invalidField(

@@ -1,12 +1,7 @@
 import { outputLimit } from "../../count-output.ts";
 import { normalizeUsage } from "../../normalize-usage.ts";
 import { isJsonObject, type JsonObject } from "../../read-body.ts";
-import type {
-  CallRequest,
-  EndpointAdapter,
-  PreparedRequest,
-  RequestPolicy,
-} from "../adapter.ts";
+import type { CallRequest, EndpointAdapter, PreparedRequest, RequestPolicy } from "../adapter.ts";
 import { addToJson } from "../add-to-json.ts";
 import { answerText } from "../answer-text.ts";
 import { followStream } from "../follow-stream.ts";
@@ -37,8 +32,7 @@ export function generateContent(
         text: usage === null ? answerText(answer) : "",
       };
     },
-    createStreamReader: () =>
-      followStream({ provider: "google", api: "generate_content" }),
+    createStreamReader: () => followStream({ provider: "google", api: "generate_content" }),
   };
 }
 
@@ -53,9 +47,7 @@ function prepare(
     throw invalidField("contents", "must be the content to answer to");
   }
   // The API takes both spellings.
-  const key = fields.generation_config === undefined
-    ? "generationConfig"
-    : "generation_config";
+  const key = fields.generation_config === undefined ? "generationConfig" : "generation_config";
   const config = isJsonObject(fields[key]) ? fields[key] : {};
   const limit = readCount(config, "maxOutputTokens") ??
     readCount(config, "max_output_tokens");
@@ -66,14 +58,11 @@ function prepare(
   const additions: JsonObject = limit === undefined
     ? { [key]: { ...config, maxOutputTokens: perCandidate } }
     : {};
-  const keepsContext =
-    (fields.cachedContent ?? fields.cached_content) !== undefined;
+  const keepsContext = (fields.cachedContent ?? fields.cached_content) !== undefined;
   return {
     model: name,
     isStream,
-    upstreamPath: `/models/${encodeURIComponent(name)}:${method}${
-      streamKind(query)
-    }`,
+    upstreamPath: `/models/${encodeURIComponent(name)}:${method}${streamKind(query)}`,
     body: addToJson(body, fields, additions),
     prompt: fields,
     unseenTokens: {
@@ -96,9 +85,7 @@ function streamKind(query: URLSearchParams): string {
 
 function outputClasses(config: JsonObject): string[] {
   const wanted = config.responseModalities ?? config.response_modalities;
-  const kinds = Array.isArray(wanted)
-    ? wanted.map((kind) => String(kind).toLowerCase())
-    : [];
+  const kinds = Array.isArray(wanted) ? wanted.map((kind) => String(kind).toLowerCase()) : [];
   return ["audio", "image", "video"].filter((kind) => kinds.includes(kind))
     .map((kind) => `output_${kind}`);
 }

@@ -1,11 +1,7 @@
 import type { ProviderName } from "../../env.ts";
 import { normalizeUsage, type UsageRequest } from "../../normalize-usage.ts";
 import { isJsonObject, type JsonObject } from "../../read-body.ts";
-import type {
-  CallRequest,
-  EndpointAdapter,
-  PreparedRequest,
-} from "../adapter.ts";
+import type { CallRequest, EndpointAdapter, PreparedRequest } from "../adapter.ts";
 import { followStream } from "../follow-stream.ts";
 import { readCount, readFlag, requireModel } from "../read-fields.ts";
 
@@ -39,9 +35,7 @@ export function images(
     isFree: false,
     prepare: (request) => prepare(provider, path, request),
     readAnswer: (answer, { prompt }) => ({
-      model: isJsonObject(answer) && typeof answer.model === "string"
-        ? answer.model
-        : null,
+      model: isJsonObject(answer) && typeof answer.model === "string" ? answer.model : null,
       usage: normalizeUsage(provider, answer, {
         api: "images",
         request: usageRequest(prompt),
@@ -53,8 +47,7 @@ export function images(
         provider,
         api: "images",
         request: usageRequest(prompt),
-        isLast: ({ type }) =>
-          /^image_(generation|edit)\.completed$/.test(String(type)),
+        isLast: ({ type }) => /^image_(generation|edit)\.completed$/.test(String(type)),
       }),
   };
 }
@@ -66,9 +59,7 @@ function prepare(
 ): PreparedRequest {
   const model = requireModel(fields);
   const count = readCount(fields, "n", MAX_IMAGES) ?? 1;
-  const partial = typeof fields.partial_images === "number"
-    ? fields.partial_images
-    : 0;
+  const partial = typeof fields.partial_images === "number" ? fields.partial_images : 0;
   const isByTokens = BY_TOKENS.test(model);
   const inputs = countInputs(fields, files.length);
   const bySize = normalizeUsage(provider, null, {
@@ -92,9 +83,7 @@ function prepare(
       ? count * (imageTokens(fields) + partial * PARTIAL_IMAGE_TOKENS)
       : 0,
     units,
-    classes: isByTokens
-      ? ["output_image", ...(inputs > 0 ? ["input_image"] : [])]
-      : [],
+    classes: isByTokens ? ["output_image", ...(inputs > 0 ? ["input_image"] : [])] : [],
     serviceTier: null,
     hidesUsage: false,
     assumed: units === null
@@ -118,9 +107,7 @@ function usageRequest({ n, size, quality }: JsonObject): UsageRequest {
 
 function imageTokens({ size, quality }: JsonObject): number {
   const [, width, height] = /^(\d{2,5})x(\d{2,5})$/.exec(String(size)) ?? [];
-  const area = width === undefined
-    ? LARGEST_USUAL_AREA
-    : Number(width) * Number(height);
+  const area = width === undefined ? LARGEST_USUAL_AREA : Number(width) * Number(height);
   const square = SQUARE_TOKENS[String(quality)] ??
     (SQUARE_TOKENS.high as number);
   return Math.ceil(square * Math.max(1, area / 1_024 ** 2));

@@ -1,10 +1,6 @@
 import { normalizeUsage, type UsageRequest } from "../../normalize-usage.ts";
 import { isJsonObject, type JsonObject } from "../../read-body.ts";
-import type {
-  CallRequest,
-  EndpointAdapter,
-  PreparedRequest,
-} from "../adapter.ts";
+import type { CallRequest, EndpointAdapter, PreparedRequest } from "../adapter.ts";
 import { followStream } from "../follow-stream.ts";
 import { measureAudio } from "../measure-audio.ts";
 import { invalidField, readFlag, requireModel } from "../read-fields.ts";
@@ -46,12 +42,15 @@ export const speech: EndpointAdapter = {
       api: "speech",
       request: speechRequest(prompt),
     });
+    let hasEvents = false;
     return {
-      read: reader.read,
+      read(data) {
+        hasEvents = true;
+        return reader.read(data);
+      },
       end(isCut) {
-        const end = reader.end(isCut);
-        // Plain sound says nothing: what was read aloud is what is billed, all of it.
-        if (end.usage !== null || byCharacters === null) return end;
+        if (hasEvents) return reader.end(isCut);
+        // Plain sound says nothing: by characters, all that was to be read aloud is what is billed.
         return { model: null, usage: byCharacters, isComplete: !isCut };
       },
     };
@@ -73,27 +72,21 @@ function prepareSpeech({ body, fields }: CallRequest): PreparedRequest {
     body,
     prompt: { model, input, instructions },
     unseenTokens: { likely: 0, upper: 0 },
-    maxOutputTokens: isByCharacters
-      ? 0
-      : 100 + Math.ceil(characters * TOKENS_PER_CHARACTER.upper),
+    maxOutputTokens: isByCharacters ? 0 : 100 + Math.ceil(characters * TOKENS_PER_CHARACTER.upper),
     units: isByCharacters ? { amount: characters, type: "character" } : null,
     classes: isByCharacters ? [] : ["output_audio"],
     serviceTier: null,
     hidesUsage: false,
-    assumed: isByCharacters
-      ? { classes: {}, units: characters, unit_type: "character" }
-      : {
-        classes: {
-          output_audio: Math.ceil(characters * TOKENS_PER_CHARACTER.likely),
-        },
+    assumed: isByCharacters ? { classes: {}, units: characters, unit_type: "character" } : {
+      classes: {
+        output_audio: Math.ceil(characters * TOKENS_PER_CHARACTER.likely),
       },
+    },
   };
 }
 
 function speechRequest({ model, input }: JsonObject): UsageRequest {
-  return BY_CHARACTERS.test(String(model)) && typeof input === "string"
-    ? { input }
-    : {};
+  return BY_CHARACTERS.test(String(model)) && typeof input === "string" ? { input } : {};
 }
 
 /** `POST /v1/audio/transcriptions` and `/v1/audio/translations`: sound in, text out. */
@@ -157,7 +150,5 @@ function prepareTranscription(
 
 function textOf(answer: unknown): string {
   if (typeof answer === "string") return answer;
-  return isJsonObject(answer) && typeof answer.text === "string"
-    ? answer.text
-    : "";
+  return isJsonObject(answer) && typeof answer.text === "string" ? answer.text : "";
 }

@@ -77,9 +77,7 @@ function prepare(
     limits.push(Math.min(policy.defaultMaxOutputTokens, most));
     additions.max_completion_tokens = limits[0];
   }
-  const options = isJsonObject(fields.stream_options)
-    ? fields.stream_options
-    : {};
+  const options = isJsonObject(fields.stream_options) ? fields.stream_options : {};
   const hidesUsage = provider === "openai" && isStream &&
     options.include_usage !== true;
   if (hidesUsage) {
@@ -95,10 +93,9 @@ function prepare(
     unseenTokens: { likely: 0, upper: 0 },
     maxOutputTokens: choices * Math.max(...limits),
     units: null,
-    classes:
-      Array.isArray(fields.modalities) && fields.modalities.includes("audio")
-        ? ["output_audio"]
-        : [],
+    classes: Array.isArray(fields.modalities) && fields.modalities.includes("audio")
+      ? ["output_audio"]
+      : [],
     serviceTier: readServiceTier(fields.service_tier),
     hidesUsage,
     assumed: null,
@@ -108,9 +105,7 @@ function prepare(
 function readAnswer(provider: ProviderName, answer: unknown): ReadAnswer {
   const usage = normalizeUsage(provider, answer, { api: "chat" });
   return {
-    model: isJsonObject(answer) && typeof answer.model === "string"
-      ? answer.model
-      : null,
+    model: isJsonObject(answer) && typeof answer.model === "string" ? answer.model : null,
     usage,
     text: usage === null ? answerText(answer) : "",
   };

@@ -28,9 +28,7 @@ export function embeddings(provider: ProviderName): EndpointAdapter {
       assumed: null,
     }),
     readAnswer: (answer) => ({
-      model: isJsonObject(answer) && typeof answer.model === "string"
-        ? answer.model
-        : null,
+      model: isJsonObject(answer) && typeof answer.model === "string" ? answer.model : null,
       usage: normalizeUsage(provider, answer, { api: "embeddings" }),
       text: "",
     }),

@@ -2,12 +2,7 @@ import { outputLimit } from "../../count-output.ts";
 import type { ProviderName } from "../../env.ts";
 import { normalizeUsage } from "../../normalize-usage.ts";
 import { isJsonObject, type JsonObject } from "../../read-body.ts";
-import type {
-  CallRequest,
-  EndpointAdapter,
-  PreparedRequest,
-  RequestPolicy,
-} from "../adapter.ts";
+import type { CallRequest, EndpointAdapter, PreparedRequest, RequestPolicy } from "../adapter.ts";
 import { addToJson } from "../add-to-json.ts";
 import { answerText } from "../answer-text.ts";
 import { followStream } from "../follow-stream.ts";
@@ -31,9 +26,7 @@ export function responses(provider: ProviderName): EndpointAdapter {
     readAnswer(answer) {
       const usage = normalizeUsage(provider, answer, { api: "responses" });
       return {
-        model: isJsonObject(answer) && typeof answer.model === "string"
-          ? answer.model
-          : null,
+        model: isJsonObject(answer) && typeof answer.model === "string" ? answer.model : null,
         usage,
         text: usage === null ? answerText(answer) : "",
       };
@@ -42,8 +35,7 @@ export function responses(provider: ProviderName): EndpointAdapter {
       followStream({
         provider,
         api: "responses",
-        isLast: ({ type }) =>
-          /^response\.(completed|incomplete|failed)$/.test(String(type)),
+        isLast: ({ type }) => /^response\.(completed|incomplete|failed)$/.test(String(type)),
       }),
   };
 }
