@@ -1,0 +1,119 @@
+import { onlyRow } from "../database.ts";
+import type { HourQuery } from "./meter-sink.ts";
+import { atOf, oldestOf, type ReportDeps } from "./report-usage.ts";
+
+/** A comparison of one meter of one organization with the sink. */
+export interface Reconciliation {
+  organization_id: string;
+  event_name: string;
+  starts_at: string;
+  ends_at: string;
+  hours: number;
+  drifted_hours: number;
+  /** Delivered less counted. */
+  drift: number;
+  /** What was sent again. */
+  repaired: number;
+  /** Drifted, but something is on its way there: to be looked at later. */
+  postponed_hours: number;
+}
+
+/** What is to be compared. */
+export interface ReconcileRequest {
+  /** All that are billed when absent. */
+  organizationId?: string;
+  /** Whole hours, ISO 8601. */
+  startsAt: string;
+  endsAt: string;
+  /** Whether differences are sent. */
+  repair: boolean;
+}
+
+interface BilledMeter {
+  organization_id: string;
+  event_name: string;
+  stripe_customer_id: string;
+  stripe_meter_id: string | null;
+}
+
+const LIST = `select organization_id, event_name, stripe_customer_id, stripe_meter_id
+  from tally.list_billed_meters($1::text::uuid)`;
+const CHECKS =
+  `select organization_id, event_name, to_json(hour)#>>'{}' as hour, stripe_customer_id,
+    stripe_meter_id
+  from tally.claim_billing_checks($1::text::integer, coalesce($2::text::timestamptz, now()), $3::text::interval)`;
+const NOW = "select to_json(coalesce($1::text::timestamptz, now()))#>>'{}' as at";
+const RECORD = `select tally.record_billing_summaries($1::text::uuid, $2, $3::text::timestamptz,
+    $4::text::timestamptz, $5::text::jsonb, $6::text::boolean, $7::text::timestamptz, $8::text::interval,
+    $9::text::interval)::text as run`;
+
+const HOUR_MS = 3_600_000;
+const CHECKS_AT_ONCE = 20;
+
+/** Compares spans of hours with the sink's sums; repairs when asked to. */
+export async function reconcileUsage(
+  request: ReconcileRequest,
+  deps: ReportDeps,
+): Promise<Reconciliation[]> {
+  const runs: Reconciliation[] = [];
+  const meters = await deps.database.query<BilledMeter>(LIST, [request.organizationId ?? null]);
+  for (const meter of meters) {
+    const run = await compare(meter, request, deps);
+    if (run !== null) runs.push(run);
+  }
+  return runs;
+}
+
+/** Asks about the hours that are due to be checked and settles them; answers how many. */
+export async function settleChecks(deps: ReportDeps): Promise<number> {
+  if (deps.sink.sumHours === undefined) return 0;
+  const checks = await deps.database.query<BilledMeter & { hour: string }>(CHECKS, [
+    CHECKS_AT_ONCE,
+    atOf(deps),
+    `${deps.sink.memoryHours} hours`,
+  ]);
+  let settled = 0;
+  for (const { hour, ...meter } of checks) {
+    const endsAt = new Date(Date.parse(hour) + HOUR_MS).toISOString();
+    try {
+      const run = await compare(meter, { startsAt: hour, endsAt, repair: true }, deps);
+      if (run !== null) settled++;
+    } catch (error) {
+      // The sink cannot tell now. The hour comes again in ten minutes.
+      console.error(error instanceof Error ? error.name : "unknown error");
+    }
+  }
+  return settled;
+}
+
+async function compare(
+  meter: BilledMeter,
+  { startsAt, endsAt, repair }: Omit<ReconcileRequest, "organizationId">,
+  deps: ReportDeps,
+): Promise<Reconciliation | null> {
+  const { database, sink } = deps;
+  if (sink.sumHours === undefined || meter.stripe_meter_id === null) return null;
+  // Before the sums are read: what is delivered meanwhile must not look as if it were missing.
+  const { at } = onlyRow(await database.query<{ at: string }>(NOW, [atOf(deps)]));
+  const query: HourQuery = {
+    customerId: meter.stripe_customer_id,
+    meterId: meter.stripe_meter_id,
+    startsAt,
+    endsAt,
+  };
+  const sums = await sink.sumHours(query);
+  const { run } = onlyRow(
+    await database.query<{ run: string }>(RECORD, [
+      meter.organization_id,
+      meter.event_name,
+      startsAt,
+      endsAt,
+      JSON.stringify(sums),
+      repair,
+      at,
+      oldestOf(sink),
+      `${sink.memoryHours} hours`,
+    ]),
+  );
+  return JSON.parse(run) as Reconciliation;
+}

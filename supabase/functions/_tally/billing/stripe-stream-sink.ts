@@ -1,0 +1,85 @@
+import Stripe from "stripe";
+import type { StripeSettings } from "./billing-settings.ts";
+import { classifyFailure } from "./classify-failure.ts";
+import type { MeterReport, MeterSink, SendOutcome } from "./meter-sink.ts";
+import { openStripe } from "./open-stripe.ts";
+import { sumHours } from "./stripe-sink.ts";
+
+/** A session is left a minute before it ends. */
+const SESSION_MARGIN_MS = 60_000;
+
+interface Session {
+  client: Stripe;
+  endsAt: number;
+}
+
+/**
+ * Stripe's stream for high volume: 100 events a request. It only says that it has taken them; what it
+ * cannot count is told to the webhook later, and found by reconciliation.
+ *
+ * @param now milliseconds since 1970
+ */
+export function stripeStreamSink(settings: StripeSettings, now: () => number): MeterSink {
+  const stripe = openStripe(settings);
+  let opening: Promise<Session> | undefined;
+  const openSession = async (): Promise<Session> => {
+    const session = await stripe.v2.billing.meterEventSession.create();
+    const { apiUrl } = settings;
+    return {
+      client: openStripe({ apiKey: session.authentication_token, apiUrl }),
+      endsAt: Date.parse(session.expires_at) - SESSION_MARGIN_MS,
+    };
+  };
+  /** One session for all requests that run. */
+  const takeSession = async (): Promise<Session> => {
+    const known = await opening?.catch(() => undefined);
+    if (known === undefined || now() >= known.endsAt) opening = openSession();
+    return await (opening as Promise<Session>);
+  };
+
+  const send = async (reports: MeterReport[], mayRenew = true): Promise<SendOutcome[]> => {
+    let session: Session;
+    try {
+      session = await takeSession();
+    } catch (error) {
+      // Nothing was sent yet, whatever happened.
+      const { error: text } = classifyFailure(error, false);
+      return reports.map(() => ({ outcome: "retry", ...(text !== undefined && { error: text }) }));
+    }
+    try {
+      await session.client.v2.billing.meterEventStream.create({ events: reports.map(toEvent) });
+      return reports.map(() => ({ outcome: "delivered" }));
+    } catch (error) {
+      if (error instanceof Stripe.errors.TemporarySessionExpiredError && mayRenew) {
+        opening = undefined;
+        return await send(reports, false);
+      }
+      const outcome = classifyFailure(error, false);
+      // One of them is malformed: the others shall not wait for it.
+      if (outcome.outcome === "refused" && reports.length > 1) {
+        const each = await Promise.all(reports.map((report) => send([report])));
+        return each.flat();
+      }
+      return reports.map(() => outcome);
+    }
+  };
+
+  return {
+    name: "stripe-stream",
+    memoryHours: 23,
+    oldestDays: 35,
+    batchSize: 100,
+    concurrency: 4,
+    send: (reports) => send(reports),
+    sumHours: (query) => sumHours(stripe, query),
+  };
+}
+
+function toEvent(report: MeterReport) {
+  return {
+    event_name: report.eventName,
+    identifier: report.identifier,
+    payload: { stripe_customer_id: report.customerId, value: report.value },
+    timestamp: new Date(Math.floor(Date.parse(report.eventAt) / 1000) * 1000).toISOString(),
+  };
+}

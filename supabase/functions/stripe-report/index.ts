@@ -1,0 +1,12 @@
+import { answerReport } from "../_tally/billing/answer-report.ts";
+import { denoSurroundings, handleRequests } from "../_tally/handle-request.ts";
+
+const surroundings = denoSurroundings();
+
+export default {
+  fetch: handleRequests(
+    // The scope is nobody's way in: only the secret key is.
+    { name: "stripe-report", scope: "track", handle: answerReport(surroundings.variable) },
+    surroundings,
+  ),
+};
