@@ -6,6 +6,7 @@ const folders = {
   e2e: "tests/e2e/**",
   races: "tests/races/**",
   prices: "tests/prices-sql/**",
+  billing: "tests/billing/database/**",
 };
 
 export default defineConfig({
@@ -38,6 +39,18 @@ export default defineConfig({
           include: [`${folders.prices}/*.test.ts`],
           globalSetup: "tests/support/database.ts",
           testTimeout: 120_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        // Like the races: what reaches Stripe, whatever happens on the way.
+        test: {
+          name: "billing",
+          include: [`${folders.billing}/*.test.ts`],
+          globalSetup: "tests/support/database.ts",
+          env: { STRIPE_SUPPRESS_NOTICES: "true" },
+          testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
         },
