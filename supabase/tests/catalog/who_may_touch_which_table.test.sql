@@ -30,6 +30,7 @@ select set_eq(
       ('credit_grants', '', 'select', 'select'),
       ('credit_top_ups', '', 'select', 'delete insert select update'),
       ('dead_alerts', '', 'select', 'select'),
+      ('gateway_policies', '', 'select', 'select'),
       ('organization_members', '', 'select', 'delete insert select update'),
       ('organizations', '', 'select', 'delete insert select update'),
       ('plan_quotas', '', 'select', 'delete insert select update'),
