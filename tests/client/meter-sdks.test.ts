@@ -91,7 +91,7 @@ describe("openai", () => {
 
   test("a stream that was not asked for its usage states it to us alone", async () => {
     const stream = await openai().chat.completions.create({ ...gpt("Hello"), stream: true });
-    const chunks = await Array.fromAsync(stream);
+    const chunks = await collect(stream);
     expect(chunks.every(({ choices }) => choices.length > 0)).toBe(true);
     expect(chunks.length).toBeGreaterThan(3);
     recorded();
@@ -103,7 +103,7 @@ describe("openai", () => {
       stream: true,
       stream_options: { include_usage: true },
     });
-    const chunks = await Array.fromAsync(stream);
+    const chunks = await collect(stream);
     expect(chunks.at(-1)?.usage?.total_tokens).toBeGreaterThan(0);
     recorded();
   });
@@ -285,3 +285,9 @@ test("a 402 of the provider itself is no quota of ours", () => {
   expect(isQuotaExceeded(new Error("Quota exceeded"))).toBe(false);
   expect(isQuotaExceeded(null)).toBe(false);
 });
+
+async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of source) items.push(item);
+  return items;
+}
