@@ -64,7 +64,10 @@ export async function reconcileUsage(
   return runs;
 }
 
-/** Asks about the hours that are due to be checked and settles them; answers how many. */
+/**
+ * Asks about the hours that are due to be checked; answers how many the sink had an answer for. The others
+ * come again in ten minutes.
+ */
 export async function settleChecks(deps: ReportDeps): Promise<number> {
   if (deps.sink.sumHours === undefined) return 0;
   const checks = await deps.database.query<BilledMeter & { hour: string }>(CHECKS, [
@@ -75,17 +78,13 @@ export async function settleChecks(deps: ReportDeps): Promise<number> {
   let settled = 0;
   for (const { hour, ...meter } of checks) {
     const endsAt = new Date(Date.parse(hour) + HOUR_MS).toISOString();
-    try {
-      const run = await compare(meter, { startsAt: hour, endsAt, repair: true }, deps);
-      if (run !== null) settled++;
-    } catch (error) {
-      // The sink cannot tell now. The hour comes again in ten minutes.
-      console.error(error instanceof Error ? error.name : "unknown error");
-    }
+    const run = await compare(meter, { startsAt: hour, endsAt, repair: true }, deps);
+    if (run !== null) settled++;
   }
   return settled;
 }
 
+/** Null when the sink cannot tell, or not now. */
 async function compare(
   meter: BilledMeter,
   { startsAt, endsAt, repair }: Omit<ReconcileRequest, "organizationId">,
@@ -101,7 +100,8 @@ async function compare(
     startsAt,
     endsAt,
   };
-  const sums = await sink.sumHours(query);
+  const sums = await sink.sumHours(query).catch(() => null);
+  if (sums === null) return null;
   const { run } = onlyRow(
     await database.query<{ run: string }>(RECORD, [
       meter.organization_id,
