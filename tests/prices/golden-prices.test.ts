@@ -363,6 +363,15 @@ describe("calls priced to the last decimal", () => {
       "0.002",
     ],
     ["deepseek", "deepseek-v4-pro", { input: 1_000_000 }, "0.66"],
+    ["deepseek", "deepseek-flash", { input: 1000, cache_read: 1000, output: 1000 }, "0.000753"],
+    [
+      "perplexity",
+      "sonar-reasoning-pro",
+      { input: 26, output: 400, reasoning: 600, request_low: 1 },
+      "0.014052",
+    ],
+    ["perplexity", "sonar-pro", { input: 1000, output: 1000, request_high: 1 }, "0.032"],
+    ["perplexity", "sonar-deep-research", { input: 1000, web_search: 3, request_low: 1 }, "0.017"],
   ] as const)("%s %s %o = %s USD", (provider, model, classes, cost) => {
     expect(pricer.priceOf({ provider, model, at, classes })).toBe(cost);
   });
@@ -383,5 +392,18 @@ describe("calls priced to the last decimal", () => {
     expect(
       ["00:59:59", "01:00:00", "03:59:59", "04:00:00", "06:00:00", "10:00:00"].map(cost),
     ).toEqual(["0.66", "1.32", "1.32", "0.66", "1.32", "0.66"]);
+  });
+
+  test("a retired name costs what its successor costs, from the day that serves it", () => {
+    const cost = (day: string, model: string) =>
+      pricer.priceOf({
+        provider: "deepseek",
+        model,
+        at: new Date(`${day}T12:00:00Z`),
+        classes: { output: 1_000_000 },
+      });
+    expect(cost("2026-09-09", "deepseek-v4-flash")).toBe("0.66");
+    expect(cost("2026-09-10", "deepseek-v4-flash")).toBe("0.6");
+    expect(cost("2026-09-10", "deepseek-v4-flash-vision-exp")).toBe("0.6");
   });
 });

@@ -34,9 +34,11 @@ export function readOpenAi(
     }
   }
   readTools(draft, usage, owner, api);
-  // Perplexity's fee per request goes by this size, and the book has no class for each.
+  // Perplexity's fee per request goes by this size.
   const searched = field(usage, "search_context_size");
-  if (typeof searched === "string") {
+  if (searched === "low" || searched === "medium" || searched === "high") {
+    addClass(draft, `request_${searched}`, 1);
+  } else if (typeof searched === "string") {
     draft.anomalies.push(`unmetered_tool: request fee, search context ${searched.slice(0, 20)}`);
   }
 }
