@@ -1,7 +1,8 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { POSTGRES_15 } from "../../scripts/databases/ensure-debian-packages.ts";
 
 /** What one run of pgbench came to. */
@@ -10,6 +11,8 @@ export interface PgbenchRun {
   p50_ms: number;
   p99_ms: number;
   failed: number;
+  /** How many ended in each second that is counted. */
+  by_second: number[];
 }
 
 export interface PgbenchOptions {
@@ -22,41 +25,45 @@ export interface PgbenchOptions {
 /** Seconds at the start that are not counted: connections open, functions are compiled. */
 const WARM_UP_S = 2;
 
+/** Not the synchronous one: the tidy-up of the measuring process runs meanwhile. */
+const execute = promisify(execFile);
+
 /** Runs a script of pgbench and reads the latency of every transaction from its log. */
-export function runPgbench(url: string, script: string, options: PgbenchOptions): PgbenchRun {
+export async function runPgbench(
+  url: string,
+  script: string,
+  options: PgbenchOptions,
+): Promise<PgbenchRun> {
   const directory = mkdtempSync(join(tmpdir(), "tallybase-bench-"));
   try {
     const file = join(directory, "script.sql");
     writeFileSync(file, script);
     const startedAt = Date.now() / 1000;
-    const output = execFileSync(
-      `${POSTGRES_15}/bin/pgbench`,
-      [
-        ...["-n", "-M", "prepared", "-f", file, "-c", String(options.clients), "-j", "2"],
-        ...[
-          "-T",
-          String(options.seconds + WARM_UP_S),
-          "-l",
-          "--log-prefix",
-          join(directory, "log"),
-        ],
-        ...(options.rate === undefined ? [] : ["-R", String(options.rate)]),
-        url,
-      ],
-      { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] },
-    );
-    const latencies = readdirSync(directory)
+    const { stdout } = await execute(`${POSTGRES_15}/bin/pgbench`, [
+      ...["-n", "-M", "prepared", "-f", file, "-c", String(options.clients), "-j", "2"],
+      ...["-T", String(options.seconds + WARM_UP_S), "-l", "--log-prefix", join(directory, "log")],
+      ...(options.rate === undefined ? [] : ["-R", String(options.rate)]),
+      url,
+    ]);
+    const calls = readdirSync(directory)
       .filter((name) => name.startsWith("log"))
       .flatMap((name) => readFileSync(join(directory, name), "utf8").trim().split("\n"))
       .map((line) => line.split(" ").map(Number))
-      .filter(([, , , , second = 0]) => second >= startedAt + WARM_UP_S)
-      .map(([, , latencyUs = 0]) => latencyUs / 1000)
-      .sort((a, b) => a - b);
+      .map(([, , latencyUs = 0, , second = 0, us = 0]) => ({
+        ms: latencyUs / 1000,
+        at: second + us / 1e6 - startedAt - WARM_UP_S,
+      }))
+      .filter(({ at }) => at >= 0 && at < options.seconds);
+    const latencies = calls.map(({ ms }) => ms).sort((a, b) => a - b);
     return {
       per_second: latencies.length / options.seconds,
       p50_ms: latencies[Math.floor(latencies.length * 0.5)] ?? Number.NaN,
       p99_ms: latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN,
-      failed: Number(/number of failed transactions: (\d+)/.exec(output)?.[1] ?? 0),
+      failed: Number(/number of failed transactions: (\d+)/.exec(stdout)?.[1] ?? 0),
+      by_second: Array.from(
+        { length: options.seconds },
+        (_, second) => calls.filter(({ at }) => Math.floor(at) === second).length,
+      ),
     };
   } finally {
     rmSync(directory, { recursive: true, force: true });

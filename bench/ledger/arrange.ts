@@ -1,0 +1,67 @@
+import { readFileSync } from "node:fs";
+import { executeSql } from "../../scripts/databases/execute-sql.ts";
+import { LAST_ORGANIZATION, ORGANIZATIONS, SPECIAL } from "./scripts.ts";
+
+const PLAIN_DESIGN = readFileSync(new URL("plain-design.sql", import.meta.url), "utf8");
+
+/** The uuid of an organization in SQL. */
+const id = (organization: number | string) => `lpad(to_hex(${organization}), 32, '0')::uuid`;
+
+/** Both designs with their organizations, each with a quota on its cost; some with more, or less. */
+export async function arrange(url: string): Promise<void> {
+  await executeSql(
+    url,
+    `${PLAIN_DESIGN}
+     insert into plain.quotas select o, s, 0, 1e12 from generate_series(1, ${ORGANIZATIONS}) as o, generate_series(1, 4) as s;
+     insert into public.organizations (id, name)
+     select ${id("o")}, 'Organization ' || o from generate_series(1, ${LAST_ORGANIZATION}) as o;
+     insert into public.usage_quotas (organization_id, quota_type, quota_limit, alert_thresholds)
+     select ${id("o")}, 'monthly', 1e9, case when o = ${SPECIAL.withoutAlerts} then '{}' else '{75,90,100}'::numeric[] end
+     from generate_series(1, ${LAST_ORGANIZATION}) as o;
+     insert into public.usage_quotas (organization_id, quota_type, quota_limit, metric)
+     select ${id(SPECIAL.fourQuotas)}, t, 1e12, m
+     from (values ('daily', 'cost_usd'), ('monthly', 'total_tokens'), ('hourly', 'requests')) as q (t, m);`,
+  );
+}
+
+/** Open holds as reserve_usage leaves them, with what the quota keeps for them. */
+export async function addOpenHolds(
+  url: string,
+  organization: number,
+  holds: number,
+): Promise<void> {
+  await executeSql(
+    url,
+    `with added as (
+       insert into public.usage_holds (id, organization_id, provider, model, amounts, quota_ids, expires_at)
+       select tally.uuid_v7(now()), q.organization_id, 'openai', 'gpt-4o',
+         '{"cost_usd": 0.02, "requests": 1}', array[q.id], now() + interval '1 day'
+       from public.usage_quotas as q, generate_series(1, ${holds})
+       where q.organization_id = ${id(organization)}
+       returning 1
+     )
+     update public.usage_quotas as q set reserved = q.reserved + (select count(*) from added) * 0.02
+     where q.organization_id = ${id(organization)};`,
+  );
+  await executeSql(url, "vacuum analyze public.usage_holds");
+}
+
+/** Events of the last 30 days, in no quota and no rollup: only the table and its index grow. */
+export async function addEvents(url: string, organization: number, events: number): Promise<void> {
+  await executeSql(
+    url,
+    `insert into public.token_usage (organization_id, id, created_at, provider, model, input_tokens, output_tokens,
+       classes, cost_usd, price_id)
+     select ${id(organization)},
+       (translate(lpad(to_hex(e.ms), 12, '0'), '-', '') || '7' || substr(e.hash, 1, 3) || '8' || substr(e.hash, 4, 15))::uuid,
+       timestamptz 'epoch' + e.ms * interval '1 millisecond', 'openai', 'gpt-4o', 2006, 300,
+       '{"input": 86, "cache_read": 1920, "output": 300}', 0.005615,
+       (select price_id from public.estimate_cost('openai', 'gpt-4o', 1, 1))
+     from (
+       select floor(extract(epoch from now() - interval '30 days') * 1000)::bigint
+         + (g * (30 * 86400000.0 / ${events}))::bigint as ms, md5(g::text) as hash
+       from generate_series(1, ${events}) as g
+     ) as e;`,
+  );
+  await executeSql(url, "vacuum analyze public.token_usage");
+}
