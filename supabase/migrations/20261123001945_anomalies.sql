@@ -1,0 +1,145 @@
+-- Anomalies: hours whose cost stands out from what is usual at that time of day.
+
+create function tally.hourly_costs(organization_id uuid, boundaries timestamptz[], filters jsonb)
+returns table (series bigint, dimension text, value text, hour timestamptz, cost_usd numeric)
+language plpgsql stable security definer set search_path = '' set jit = off
+as $$
+begin
+  return query
+  with used as materialized (
+    select dense_rank() over (order by k.kind, u.dimension) as series, k.kind, u.dimension as label, u.span, u.cost_usd
+    from (values ('organization', null), ('model', 'model'), ('tool_name', 'tool_name')) as k (kind, grouping_by)
+    cross join lateral tally.usage_range(
+      hourly_costs.organization_id, hourly_costs.boundaries, hourly_costs.filters, k.grouping_by) as u
+  ),
+  -- A series begins with its first use: nothing is unusual about the time before.
+  begun as (
+    select u.series, u.kind, u.label, min(u.span) as first_span
+    from used as u
+    group by u.series, u.kind, u.label
+  ),
+  hours as (
+    select b.series, n as span
+    from begun as b
+    cross join lateral generate_series(b.first_span, cardinality(hourly_costs.boundaries) - 1) as n
+  )
+  select h.series, b.kind, b.label, hourly_costs.boundaries[h.span], coalesce(u.cost_usd, 0)
+  from hours as h
+  join begun as b on b.series = h.series
+  left join used as u on u.series = h.series and u.span = h.span;
+end;
+$$;
+comment on function tally.hourly_costs(uuid, timestamptz[], jsonb) is
+  'Cost by hour of an organization, of each of its models and of each of its tools, from the first use of each on.';
+revoke execute on function tally.hourly_costs(uuid, timestamptz[], jsonb) from public, anon, authenticated;
+
+create function tally.usage_anomalies(
+  organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb, timezone text,
+  threshold numeric, max_rows integer)
+returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp, dimension text,
+  value text, total_cost_usd numeric, expected_cost_usd numeric, score numeric, direction text)
+language plpgsql stable security definer set search_path = '' set jit = off
+as $$
+declare
+  v_timezone text;
+  v_first timestamptz;
+  v_last timestamptz;
+  v_bounds timestamptz[];
+begin
+  v_timezone := tally.check_report(usage_anomalies.organization_id, usage_anomalies.starts_at,
+    usage_anomalies.ends_at,
+    usage_anomalies.timezone);
+  perform tally.check_max_rows(usage_anomalies.max_rows);
+  if usage_anomalies.threshold is null or usage_anomalies.threshold not between 1 and 1000 then
+    perform tally.fail('PT400', 'threshold must be from 1 to 1000.', 'threshold');
+  end if;
+  v_first := date_trunc('hour', usage_anomalies.starts_at, v_timezone);
+  v_last := date_trunc('hour', least(usage_anomalies.ends_at,
+    now()) + interval '1 hour' - interval '1 microsecond', v_timezone);
+  if v_first >= v_last then
+    return;
+  end if;
+  v_bounds := tally.bucket_boundaries(v_first - interval '14 days', v_last, 'hour', v_timezone);
+  return query
+  with hours as materialized (
+    select h.*, sqrt(h.cost_usd::double precision) as root
+    from tally.hourly_costs(usage_anomalies.organization_id, v_bounds, usage_anomalies.filters) as h
+  ),
+  series as materialized (
+    select h.series, count(*) as hours, 2 * count(*) filter (where h.cost_usd > 0) < count(*) as is_rare
+    from hours as h
+    group by h.series
+    having count(*) >= 72 and count(*) filter (where h.cost_usd > 0) >= 24
+  ),
+  -- Compared is with the same hour of other days; of what is used in few hours only, with those.
+  grouped as materialized (
+    select h.*, case
+      when s.is_rare then 0
+      when s.hours < 336 then l.of_day
+      else l.of_day + case when l.weekday > 5 then 24 else 0 end
+    end as like_hours
+    from hours as h
+    join series as s on s.series = h.series
+    cross join lateral (
+      select extract(hour from h.hour at time zone v_timezone)::integer as of_day,
+        extract(isodow from h.hour at time zone v_timezone)::integer as weekday
+    ) as l
+    where h.cost_usd > 0 or not s.is_rare
+  ),
+  middles as materialized (
+    select g.series, g.like_hours, percentile_cont(0.5) within group (order by g.root) as middle
+    from grouped as g
+    group by g.series, g.like_hours
+  ),
+  differences as materialized (
+    select g.*, m.middle, g.root - m.middle as difference
+    from grouped as g
+    join middles as m on m.series = g.series and m.like_hours = g.like_hours
+  ),
+  spreads as materialized (
+    select d.series, greatest(
+      1.4826 * percentile_cont(0.5) within group (order by abs(d.difference)),
+        1.2533 * avg(abs(d.difference)) / 2) as spread
+    from differences as d
+    group by d.series
+  )
+  select d.hour, d.hour + interval '1 hour', d.hour at time zone v_timezone, d.dimension, d.value,
+    d.cost_usd, trim_scale(round((d.middle * d.middle)::numeric, 6)),
+    round((d.difference / s.spread)::numeric, 2), case when d.difference > 0 then 'high' else 'low' end
+  from differences as d
+  join spreads as s on s.series = d.series
+  where d.hour >= v_first and s.spread > 0
+    and abs(d.difference / s.spread) >= usage_anomalies.threshold
+    -- A difference of pennies is no anomaly of an organization that spends dollars.
+    and abs(d.cost_usd::double precision - d.middle * d.middle) >= (
+      select avg(h.cost_usd)::double precision / 2 from hours as h where h.dimension = 'organization')
+    -- The running hour can be too dear already, too cheap it cannot be yet.
+    and (d.difference > 0 or d.hour + interval '1 hour' <= least(usage_anomalies.ends_at, now()))
+  order by abs(d.difference / s.spread) desc, d.hour, d.dimension, d.value
+  limit usage_anomalies.max_rows;
+end;
+$$;
+comment on function tally.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer) is
+  'Behind public.usage_anomalies.';
+revoke execute on function tally.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer)
+  from public, anon, authenticated;
+grant execute on function tally.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer)
+  to authenticated, service_role;
+
+create function public.usage_anomalies(
+  organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb default '{}',
+  timezone text default null, threshold numeric default 4, max_rows integer default 100)
+returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp, dimension text,
+  value text, total_cost_usd numeric, expected_cost_usd numeric, score numeric, direction text)
+language sql stable security invoker set search_path = ''
+as $$
+  select r.*
+  from tally.usage_anomalies(usage_anomalies.organization_id, usage_anomalies.starts_at, usage_anomalies.ends_at,
+    usage_anomalies.filters, usage_anomalies.timezone, usage_anomalies.threshold, usage_anomalies.max_rows) as r
+$$;
+comment on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer) is
+  'Hours whose cost stands out, for the organization, a model or a tool (dimension, value), the most striking first. score is a robust z-score: how many standard deviations, from medians over two weeks before the range and the range itself, the square root of the cost is away from that of the same hour of other days (weekends apart once there are two weeks). From the third day of use on. Errors: PT400, PT403.';
+revoke execute on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer)
+  from public, anon, authenticated;
+grant execute on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer)
+  to authenticated, service_role;
