@@ -44,11 +44,10 @@ comment on column public.executions.queue_time_ms is 'From asked for to started.
 comment on column public.executions.duration_ms is 'From started to completed.';
 comment on column public.executions.deleted_by is 'Which user deleted it; null: the operator.';
 comment on column public.executions.deleted_as is 'The database role of the one who deleted it.';
-create index executions_by_time on public.executions (organization_id, created_at desc, id desc) where deleted_at is null;
-create index executions_by_package on public.executions (organization_id, package_id, created_at desc, id desc)
-  where deleted_at is null;
+create index executions_by_time on public.executions (organization_id, created_at desc, id desc);
+create index executions_by_package on public.executions (organization_id, package_id, created_at desc, id desc);
 create index executions_not_successful on public.executions (organization_id, status, created_at desc, id desc)
-  where deleted_at is null and status <> 'success';
+  where status <> 'success';
 create index executions_by_id on public.executions (id);
 
 alter table public.executions enable row level security;
