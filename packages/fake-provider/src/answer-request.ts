@@ -67,6 +67,9 @@ export async function answerRequest(
   }
   const behaviour = wishedBehaviour(request, call);
   if (behaviour instanceof UnknownBehaviour) return refuse(400, behaviour.message);
+  if (behaviour.fail_model === call.model) {
+    return refuse(503, `The model ${call.model} is overloaded, as asked.`, { retry_after: 0 });
+  }
   if (behaviour.status !== undefined) {
     return refuse(behaviour.status, `Fake error ${behaviour.status}, as asked.`, behaviour);
   }

@@ -6,6 +6,8 @@
 export interface Behaviour {
   /** Answer with this HTTP status and an error in the provider's shape. */
   status?: number;
+  /** Answer 503 to requests for this model. */
+  fail_model?: string;
   /** Seconds, sent as `retry-after` with an error. */
   retry_after?: number;
   /** Milliseconds before the first byte. */
@@ -49,7 +51,7 @@ export interface Behaviour {
   service_tier?: string;
 }
 
-const TEXT_SETTINGS = new Set(["answer_model", "service_tier"]);
+const TEXT_SETTINGS = new Set(["answer_model", "fail_model", "service_tier"]);
 const NUMBER_SETTINGS = new Set([
   "status",
   "retry_after",
