@@ -31,6 +31,8 @@ select set_eq(
       ('credit_top_ups', '', 'select', 'delete insert select update'),
       ('dead_alerts', '', 'select', 'select'),
       ('gateway_policies', '', 'select', 'select'),
+      ('execution_summary', '', 'select', 'select'),
+      ('executions', '', 'select', 'select'),
       ('organization_members', '', 'select', 'delete insert select update'),
       ('organizations', '', 'select', 'delete insert select update'),
       ('plan_quotas', '', 'select', 'delete insert select update'),
@@ -67,13 +69,15 @@ select set_eq(
   $$,
   $$
     values
+      ('execution_totals', 'authenticated select, service_role select'),
       ('pending_buckets', 'authenticated select, service_role select'),
       ('pending_events', 'authenticated select, service_role select'),
+      ('pending_executions', 'authenticated select, service_role select'),
       ('usage_deltas', 'authenticated select, service_role select'),
       ('usage_dimensions', 'authenticated select, service_role select'),
       ('usage_rollups', 'authenticated select, service_role select')
   $$,
-  'tally: API roles read what usage_summary reads, behind row level security, and nothing else');
+  'tally: API roles read what usage_summary and execution_summary read, behind row level security, and nothing else');
 
 select is_empty(
   $$
