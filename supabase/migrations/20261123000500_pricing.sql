@@ -96,6 +96,7 @@ declare
   v_model text := price_call.model;
   v_prices jsonb;
   v_is_negotiated boolean;
+  v_usual numeric[];
   v_class text;
   v_quantity jsonb;
 begin
@@ -125,12 +126,25 @@ begin
   end if;
   -- Prices of a class are exact decimals per token or unit, so the sum is exact; a class without a
   -- price makes the whole call unpriced, never cheaper.
-  cost_usd := 0;
-  for v_class, v_quantity in select q.key, q.value from jsonb_each(price_call.classes) as q loop
-    if v_quantity::numeric <> 0 then
-      cost_usd := cost_usd + v_quantity::numeric * (v_prices -> v_class)::numeric;
-    end if;
-  end loop;
+  if price_call.classes - '{input,cache_read,cache_write,output,reasoning}'::text[] = '{}' then
+    -- The same sum for the usual classes, without a query.
+    v_usual := array[
+      coalesce((price_call.classes -> 'input')::numeric, 0), coalesce((price_call.classes -> 'cache_read')::numeric, 0),
+      coalesce((price_call.classes -> 'cache_write')::numeric, 0), coalesce((price_call.classes -> 'output')::numeric, 0),
+      coalesce((price_call.classes -> 'reasoning')::numeric, 0)];
+    cost_usd := case when v_usual[1] = 0 then 0 else v_usual[1] * (v_prices -> 'input')::numeric end
+      + case when v_usual[2] = 0 then 0 else v_usual[2] * (v_prices -> 'cache_read')::numeric end
+      + case when v_usual[3] = 0 then 0 else v_usual[3] * (v_prices -> 'cache_write')::numeric end
+      + case when v_usual[4] = 0 then 0 else v_usual[4] * (v_prices -> 'output')::numeric end
+      + case when v_usual[5] = 0 then 0 else v_usual[5] * (v_prices -> 'reasoning')::numeric end;
+  else
+    cost_usd := 0;
+    for v_class, v_quantity in select q.key, q.value from jsonb_each(price_call.classes) as q loop
+      if v_quantity::numeric <> 0 then
+        cost_usd := cost_usd + v_quantity::numeric * (v_prices -> v_class)::numeric;
+      end if;
+    end loop;
+  end if;
   if not v_is_negotiated then
     cost_usd := cost_usd * tally.markup_of(price_call.organization_id, price_call.provider, priced_model, price_call.at);
   end if;
@@ -303,64 +317,62 @@ grant execute on function public.estimate_cost(text, text, bigint, bigint, jsonb
 create function tally.upper_bound_cost(
   provider text, model text, input_tokens bigint, output_tokens bigint,
   organization_id uuid default null, service_tier text default null, at timestamptz default now(),
-  classes text[] default null, out cost_usd numeric, out price_id bigint)
-returns setof record
+  classes text[] default null, out cost_usd numeric, out price_id bigint, out priced_model text)
 language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_provider text := upper_bound_cost.provider;
-  v_model text := upper_bound_cost.model;
   v_card record;
   v_is_negotiated boolean;
   v_cost numeric;
 begin
-  select coalesce(m.to_provider, v_provider), coalesce(m.to_model, v_model) into v_provider, v_model
-  from tally.resolve_model(v_provider, v_model) as m;
-  if not found then
-    v_provider := upper_bound_cost.provider;
-    v_model := upper_bound_cost.model;
-  end if;
-  -- Every band that the bound reaches is a candidate: the real prompt may be shorter than its bound.
-  for v_card in
-    select e.id, e.organization_id, e.unit_prices, e.dearest_input, e.dearest_output
-    from public.cost_estimates as e
-    where e.provider = v_provider
-      and e.model = v_model
-      and e.service_tier = coalesce(upper_bound_cost.service_tier, 'standard')
-      and (e.organization_id is null or e.organization_id = upper_bound_cost.organization_id)
-      and e.valid_from <= upper_bound_cost.at
-      and (e.valid_to is null or e.valid_to > upper_bound_cost.at)
-      and e.withdrawn_at is null
-      and e.context_from <= upper_bound_cost.input_tokens
-    order by e.organization_id nulls last
-  loop
-    exit when v_is_negotiated and v_card.organization_id is null;
-    v_is_negotiated := v_card.organization_id is not null;
-    if upper_bound_cost.classes is not null then
-      select greatest(v_card.dearest_input, max((v_card.unit_prices -> c.class)::numeric) filter (where c.kind = 'input')),
-        greatest(v_card.dearest_output, max((v_card.unit_prices -> c.class)::numeric) filter (where c.kind = 'output'))
-      into v_card.dearest_input, v_card.dearest_output
-      from tally.usage_classes as c
-      where c.class = any (upper_bound_cost.classes);
-    end if;
-    v_cost := upper_bound_cost.input_tokens * v_card.dearest_input
-      + upper_bound_cost.output_tokens * coalesce(v_card.dearest_output, 0);
-    if v_cost > cost_usd or cost_usd is null then
-      cost_usd := trim_scale(v_cost);
-      price_id := v_card.id;
-    end if;
+  priced_model := upper_bound_cost.model;
+  -- As tally.price_call: an id with a card of its own comes before any alias.
+  for v_attempt in 1..2 loop
+    -- Every band that the bound reaches is a candidate: the real prompt may be shorter than its bound.
+    for v_card in
+      select e.id, e.organization_id, e.unit_prices, e.dearest_input, e.dearest_output
+      from public.cost_estimates as e
+      where e.provider = v_provider
+        and e.model = priced_model
+        and e.service_tier = coalesce(upper_bound_cost.service_tier, 'standard')
+        and (e.organization_id is null or e.organization_id = upper_bound_cost.organization_id)
+        and e.valid_from <= upper_bound_cost.at
+        and (e.valid_to is null or e.valid_to > upper_bound_cost.at)
+        and e.withdrawn_at is null
+        and e.context_from <= upper_bound_cost.input_tokens
+      order by e.organization_id nulls last
+    loop
+      exit when v_is_negotiated and v_card.organization_id is null;
+      v_is_negotiated := v_card.organization_id is not null;
+      if upper_bound_cost.classes is not null then
+        select greatest(v_card.dearest_input, max((v_card.unit_prices -> c.class)::numeric) filter (where c.kind = 'input')),
+          greatest(v_card.dearest_output, max((v_card.unit_prices -> c.class)::numeric) filter (where c.kind = 'output'))
+        into v_card.dearest_input, v_card.dearest_output
+        from tally.usage_classes as c
+        where c.class = any (upper_bound_cost.classes);
+      end if;
+      v_cost := upper_bound_cost.input_tokens * v_card.dearest_input
+        + upper_bound_cost.output_tokens * coalesce(v_card.dearest_output, 0);
+      if v_cost > cost_usd or cost_usd is null then
+        cost_usd := trim_scale(v_cost);
+        price_id := v_card.id;
+      end if;
+    end loop;
+    exit when v_is_negotiated is not null or v_attempt = 2;
+    select r.to_provider, r.to_model into v_provider, priced_model
+    from tally.resolve_model(upper_bound_cost.provider, upper_bound_cost.model) as r;
+    exit when not found;
   end loop;
-  if cost_usd is not null then
-    if not v_is_negotiated then
-      cost_usd := trim_scale(cost_usd * tally.markup_of(
-        upper_bound_cost.organization_id, upper_bound_cost.provider, v_model, upper_bound_cost.at));
-    end if;
-    return next;
+  priced_model := coalesce(priced_model, upper_bound_cost.model);
+  if cost_usd is not null and not v_is_negotiated then
+    cost_usd := trim_scale(cost_usd * tally.markup_of(
+      upper_bound_cost.organization_id, upper_bound_cost.provider, priced_model, upper_bound_cost.at));
   end if;
 end;
 $$;
 comment on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[]) is
-  'The most a call can cost: every input token at the dearest class that may apply (text, cache read, 5-minute cache write, and `classes` beside them), every output token likewise, in the dearest band the prompt may reach. No row: no price.';
+  'The most a call can cost: every input token at the dearest class that may apply (text, cache read, 5-minute cache write, and `classes` beside them), every output token likewise, in the dearest band the prompt may reach. Nulls: no price.';
 revoke execute on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[])
   from public, anon, authenticated;
 grant execute on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[])

@@ -28,23 +28,11 @@ create table public.usage_quotas (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   primary key (organization_id, id),
-  constraint metric_is_known check (
-    metric in ('cost_usd', 'total_tokens', 'input_tokens', 'output_tokens', 'requests', 'units')
-  ),
-  constraint quota_type_is_known check (
-    quota_type in ('hourly', 'daily', 'weekly', 'monthly', 'yearly', 'total')
-  ),
-  constraint limit_is_a_number_not_negative check (quota_limit >= 0 and quota_limit < 'infinity'),
   constraint usage_is_not_negative check (current_usage >= 0),
-  constraint reserved_is_not_negative check (reserved >= 0),
-  constraint total_never_resets check ((quota_type = 'total') = (reset_at is null)),
-  constraint period_runs_forward check (reset_at > period_start),
-  constraint timezone_is_known check (timezone is null or (timestamptz 'epoch' at time zone timezone) is not null),
-  constraint enforcement_is_known check (enforcement in ('hard', 'soft')),
-  constraint unpriced_policy_is_known check (unpriced_policy in ('refuse', 'ceiling', 'allow')),
-  constraint thresholds_are_positive check (0 < all (alert_thresholds)),
-  constraint manager_is_known check (managed_by in ('plan', 'operator', 'organization'))
+  constraint reserved_is_not_negative check (reserved >= 0)
 ) with (fillfactor = 50);
+-- What defines a quota is checked by tally.require_sound_quota, when it changes: as constraints it would be read
+-- and evaluated again for every admission.
 comment on table public.usage_quotas is
   'Limits. Null in a scope column means any. current_usage and reserved hold what is folded; check_quota and quota_status add what is not, and are exact.';
 comment on column public.usage_quotas.opening_usage is 'What current_usage was given to start with in its first period, beyond recorded events.';
@@ -121,7 +109,7 @@ revoke execute on function tally.quota_period(text, text, timestamptz, timestamp
 grant execute on function tally.quota_period(text, text, timestamptz, timestamptz) to service_role;
 
 -- Which quotas an event counts in, and how much. The same conditions stand in tally.recorded_usage and
--- tally.open_quota (for events), tally.admit and tally.goes_beyond_hold (for requests and their events).
+-- tally.open_quota (for events), tally.admit (for requests) and tally.record_event (for what no hold kept).
 create view tally.pending_usage with (security_invoker = true) as
 select
   q.organization_id,
@@ -226,6 +214,41 @@ end;
 $$;
 comment on function tally.try_lock_folding(uuid) is 'The same without waiting; false when somebody else has the lock.';
 revoke execute on function tally.try_lock_folding(uuid) from public, anon, authenticated;
+
+create function tally.require_sound_quota()
+returns trigger
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_broken text := case
+    when new.metric not in ('cost_usd', 'total_tokens', 'input_tokens', 'output_tokens', 'requests', 'units')
+      then 'metric_is_known'
+    when new.quota_type not in ('hourly', 'daily', 'weekly', 'monthly', 'yearly', 'total') then 'quota_type_is_known'
+    when not (new.quota_limit >= 0 and new.quota_limit < 'infinity') then 'limit_is_a_number_not_negative'
+    when new.enforcement not in ('hard', 'soft') then 'enforcement_is_known'
+    when new.unpriced_policy not in ('refuse', 'ceiling', 'allow') then 'unpriced_policy_is_known'
+    when not 0 < all (new.alert_thresholds) then 'thresholds_are_positive'
+    when new.managed_by not in ('plan', 'operator', 'organization') then 'manager_is_known'
+    when (new.quota_type = 'total') <> (new.reset_at is null) then 'total_never_resets'
+    when new.reset_at <= new.period_start then 'period_runs_forward'
+    -- An unknown name raises here.
+    when new.timezone is not null and (timestamptz 'epoch' at time zone new.timezone) is null then 'timezone_is_known'
+  end;
+begin
+  if v_broken is not null then
+    raise exception 'new row for relation "usage_quotas" violates check constraint "%"', v_broken
+      using errcode = 'check_violation', constraint = v_broken, table = 'usage_quotas', schema = 'public';
+  end if;
+  return new;
+end;
+$$;
+comment on function tally.require_sound_quota() is 'The constraints on what defines a quota, each by its name.';
+revoke execute on function tally.require_sound_quota() from public, anon, authenticated;
+create trigger require_sound_quota
+  before insert or update of metric, quota_type, quota_limit, period_start, reset_at, timezone, enforcement,
+    unpriced_policy, alert_thresholds, managed_by
+  on public.usage_quotas
+  for each row execute function tally.require_sound_quota();
 
 create function tally.open_quota()
 returns trigger

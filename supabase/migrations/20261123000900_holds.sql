@@ -19,13 +19,11 @@ create table public.usage_holds (
   created_at timestamptz not null default now(),
   expires_at timestamptz not null,
   ended_at timestamptz,
-  primary key (id, organization_id),
-  constraint state_is_known check (state in ('open', 'settled', 'released', 'expired')),
-  constraint settled_hold_has_an_event check (state <> 'settled' or event_id is not null),
-  constraint ended_hold_has_an_end check ((state = 'open') = (ended_at is null))
+  primary key (id, organization_id)
 ) with (fillfactor = 70);
 comment on table public.usage_holds is
   'Leases on headroom. An open hold counts against its quotas until it is settled, released or past expires_at.';
+comment on column public.usage_holds.state is 'open, settled (it has an event_id), released or expired.';
 comment on column public.usage_holds.amounts is 'Metric to amount still held; draws of an agent run lower it.';
 comment on column public.usage_holds.attribution is 'Further attribution of the request (session, workflow …), for the event of a hold that nobody settles.';
 create unique index usage_holds_by_idempotency_key on public.usage_holds (organization_id, idempotency_key)

@@ -1,7 +1,6 @@
 -- Recording: a checked event is written with its key and its effects in one transaction.
 
 create type tally.recorded_event as (
-  position bigint,
   id uuid,
   status text,
   cost_usd numeric,
@@ -25,41 +24,6 @@ $$;
 comment on function tally.ensure_month(timestamptz) is 'Makes the partition of a moment when nothing has made it ahead.';
 revoke execute on function tally.ensure_month(timestamptz) from public, anon, authenticated;
 
-create function tally.goes_beyond_hold(
-  event tally.event, priced_model text, hold_quotas uuid[], released jsonb)
-returns boolean
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
-as $$
-declare
-  e tally.event := goes_beyond_hold.event;
-begin
-  if goes_beyond_hold.hold_quotas is null
-    or coalesce(e.cost_usd, 0) > coalesce((goes_beyond_hold.released -> 'cost_usd')::numeric, 0)
-    or e.input_tokens + e.output_tokens > coalesce((goes_beyond_hold.released -> 'total_tokens')::numeric, 0)
-    or e.input_tokens > coalesce((goes_beyond_hold.released -> 'input_tokens')::numeric, 0)
-    or e.output_tokens > coalesce((goes_beyond_hold.released -> 'output_tokens')::numeric, 0)
-    or coalesce(e.units, 0) > coalesce((goes_beyond_hold.released -> 'units')::numeric, 0)
-    or coalesce((goes_beyond_hold.released -> 'requests')::numeric, 0) < 1 then
-    return true;
-  end if;
-  -- The model that answered, or a quota newer than the hold, may count what the hold did not keep.
-  return exists (
-    select from public.usage_quotas as q
-    where q.organization_id = e.organization_id
-      and q.id <> all (goes_beyond_hold.hold_quotas)
-      and (q.user_id is null or q.user_id = e.user_id)
-      and (q.api_key_id is null or q.api_key_id = e.api_key_id)
-      and (q.provider is null or q.provider = e.provider)
-      and (q.model is null or q.model in (e.model, goes_beyond_hold.priced_model))
-      and (q.tool_name is null or q.tool_name = e.tool_name)
-      and (q.resource_type is null or q.resource_type = e.resource_type)
-  );
-end;
-$$;
-comment on function tally.goes_beyond_hold(tally.event, text, uuid[], jsonb) is
-  'Whether an event uses more of some quota than its hold gives back for it; without a hold always.';
-revoke execute on function tally.goes_beyond_hold(tally.event, text, uuid[], jsonb) from public, anon, authenticated;
-
 create function tally.answer_replay(checked tally.checked_event)
 returns tally.recorded_event
 language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
@@ -77,7 +41,6 @@ begin
   from public.token_usage as u
   where u.organization_id = v_new.organization_id and u.created_at = tally.uuid_time(v_id) and u.id = v_id;
   return (
-    null,
     v_id,
     case when
       -- An archived month is gone with its rows: the key still says that it was recorded.
@@ -137,12 +100,31 @@ begin
   if not found then
     return tally.answer_replay(record_event.checked);
   end if;
+  -- Without a hold everything is beyond it; with one, what it does not give back, and what counts in a quota
+  -- that the hold knows nothing of: the model that answered, or a quota newer than the hold, may bring one.
   insert into tally.usage_deltas (organization_id, due_at, event_ids, event_times, released_quotas, released,
     is_beyond_hold)
   values (e.organization_id, e.created_at, array[e.id], array[e.created_at], record_event.hold_quotas,
-    record_event.released, tally.goes_beyond_hold(e, (record_event.checked).priced_model, record_event.hold_quotas,
-      record_event.released));
-  return (null, e.id, 'recorded', e.cost_usd, e.input_tokens, e.output_tokens,
+    record_event.released,
+    record_event.hold_quotas is null
+    or coalesce(e.cost_usd, 0) > coalesce((record_event.released -> 'cost_usd')::numeric, 0)
+    or e.input_tokens + e.output_tokens > coalesce((record_event.released -> 'total_tokens')::numeric, 0)
+    or e.input_tokens > coalesce((record_event.released -> 'input_tokens')::numeric, 0)
+    or e.output_tokens > coalesce((record_event.released -> 'output_tokens')::numeric, 0)
+    or coalesce(e.units, 0) > coalesce((record_event.released -> 'units')::numeric, 0)
+    or coalesce((record_event.released -> 'requests')::numeric, 0) < 1
+    or exists (
+      select from public.usage_quotas as q
+      where q.organization_id = e.organization_id
+        and q.id <> all (record_event.hold_quotas)
+        and (q.user_id is null or q.user_id = e.user_id)
+        and (q.api_key_id is null or q.api_key_id = e.api_key_id)
+        and (q.provider is null or q.provider = e.provider)
+        and (q.model is null or q.model in (e.model, (record_event.checked).priced_model))
+        and (q.tool_name is null or q.tool_name = e.tool_name)
+        and (q.resource_type is null or q.resource_type = e.resource_type)
+    ));
+  return (e.id, 'recorded', e.cost_usd, e.input_tokens, e.output_tokens,
     e.input_tokens + e.output_tokens, (record_event.checked).price_id)::tally.recorded_event;
 end;
 $$;
@@ -267,7 +249,7 @@ begin
       format('event %s', (require_agreement.answer).id),
       'Send a retry unchanged; give a new event a new id and key.');
   end if;
-  return to_jsonb(require_agreement.answer) - 'position';
+  return to_jsonb(require_agreement.answer);
 end;
 $$;
 comment on function tally.require_agreement(tally.recorded_event) is 'The answer as JSON; raises PT409 for a conflict.';

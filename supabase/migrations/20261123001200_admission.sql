@@ -94,38 +94,37 @@ $$;
 comment on function tally.read_request(jsonb) is 'Reads and checks a reserve request, and that the caller may make it.';
 revoke execute on function tally.read_request(jsonb) from public, anon, authenticated;
 
-create function tally.request_cost(request tally.reserve_request, at timestamptz)
-returns numeric
+create function tally.request_cost(
+  request tally.reserve_request, at timestamptz, out cost_usd numeric, out priced_model text)
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_cost numeric := (request_cost.request).estimated_cost;
+  r tally.reserve_request := request_cost.request;
+  v_bound record;
+  v_unit text;
 begin
-  if v_cost is not null then
-    return v_cost;
+  if r.estimated_cost is not null or r.input_tokens is null then
+    select coalesce(m.to_model, r.model) into priced_model
+    from (select) as one left join tally.resolve_model(r.provider, r.model) as m on true;
+    cost_usd := r.estimated_cost;
+  else
+    v_bound := tally.upper_bound_cost(r.provider, r.model, r.input_tokens, r.max_output_tokens, r.organization_id,
+      r.service_tier, request_cost.at);
+    cost_usd := v_bound.cost_usd;
+    priced_model := v_bound.priced_model;
   end if;
-  if (request_cost.request).input_tokens is not null then
-    select u.cost_usd into v_cost
-    from tally.upper_bound_cost((request_cost.request).provider, (request_cost.request).model,
-      (request_cost.request).input_tokens, (request_cost.request).max_output_tokens,
-      (request_cost.request).organization_id, (request_cost.request).service_tier, request_cost.at) as u;
-  end if;
-  if (request_cost.request).units is not null then
-    select case when (request_cost.request).input_tokens is null then p.cost_usd else v_cost + p.cost_usd end
-    into v_cost
+  if r.estimated_cost is null and r.units is not null then
+    select c.class into v_unit
     from tally.usage_classes as c
-    cross join lateral tally.price_call(
-      (request_cost.request).organization_id, (request_cost.request).provider, (request_cost.request).model,
-      coalesce((request_cost.request).service_tier, 'standard'),
-      jsonb_build_object(c.class, (request_cost.request).units), 0, request_cost.at
-    ) as p
-    where c.kind = 'unit' and lower((request_cost.request).unit_type) in (c.class, c.plural);
+    where c.kind = 'unit' and lower(r.unit_type) in (c.class, c.plural);
+    v_bound := tally.price_call(r.organization_id, r.provider, r.model, coalesce(r.service_tier, 'standard'),
+      jsonb_build_object(v_unit, r.units), 0, request_cost.at);
+    cost_usd := case when r.input_tokens is null then v_bound.cost_usd else cost_usd + v_bound.cost_usd end;
   end if;
-  return v_cost;
 end;
 $$;
 comment on function tally.request_cost(tally.reserve_request, timestamptz) is
-  'The upper bound of what a requested call costs, in USD; null when its model has no price.';
+  'The upper bound of what a requested call costs, in USD, and the model whose card says so; null when its model has no price.';
 revoke execute on function tally.request_cost(tally.reserve_request, timestamptz) from public, anon, authenticated;
 
 create function tally.ceiling_cost(provider text, input_tokens bigint, output_tokens bigint, at timestamptz)
@@ -141,25 +140,6 @@ $$;
 comment on function tally.ceiling_cost(text, bigint, bigint, timestamptz) is
   'What the dearest model of a provider would cost: the price of an unpriced model under unpriced_policy ceiling.';
 revoke execute on function tally.ceiling_cost(text, bigint, bigint, timestamptz) from public, anon, authenticated;
-
-create function tally.has_room(
-  quota public.usage_quotas, amounts jsonb, is_unpriced boolean, at timestamptz)
-returns boolean
-language plpgsql immutable security invoker set search_path = ''
-as $$
-begin
-  return (has_room.quota).enforcement = 'soft' or (
-    not has_room.is_unpriced
-    and has_room.at < coalesce((has_room.quota).reset_at, 'infinity')
-    and has_room.amounts ? (has_room.quota).metric
-    and (has_room.quota).current_usage + (has_room.quota).reserved
-      + (has_room.amounts -> (has_room.quota).metric)::numeric <= (has_room.quota).quota_limit);
-end;
-$$;
-comment on function tally.has_room(public.usage_quotas, jsonb, boolean, timestamptz) is
-  'Whether the folded columns of a quota alone tell that the amounts fit. No does not mean full: then what is pending must be read.';
-revoke execute on function tally.has_room(public.usage_quotas, jsonb, boolean, timestamptz)
-  from public, anon, authenticated;
 
 create function tally.find_blocking_quota(
   organization_id uuid, quota_ids uuid[], amounts jsonb, is_unpriced boolean, at timestamptz)
@@ -204,71 +184,68 @@ create function tally.admit(
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_organization_id uuid := (admit.request).organization_id;
-  v_quota public.usage_quotas;
-  v_prepays boolean := false;
+  r tally.reserve_request := admit.request;
+  v_prepays boolean;
   v_beyond boolean;
-  v_has_room boolean := true;
+  v_has_room boolean;
 begin
-  quota_ids := '{}';
-  for v_quota in
-    select q.*
-    from public.usage_quotas as q
-    where q.organization_id = v_organization_id
-      and (q.id = any (admit.among) or admit.among is null
-        and (q.user_id is null or q.user_id = (admit.request).user_id)
-        and (q.api_key_id is null or q.api_key_id = (admit.request).api_key_id)
-        and (q.provider is null or q.provider = (admit.request).provider)
-        and (q.model is null or q.model in ((admit.request).model, admit.priced_model))
-        and (q.tool_name is null or q.tool_name = (admit.request).tool_name)
-        and (q.resource_type is null or q.resource_type = coalesce((admit.request).resource_type, 'token')))
-  loop
-    quota_ids := quota_ids || v_quota.id;
-    v_prepays := v_prepays or v_quota.is_credit;
-    v_has_room := v_has_room and tally.has_room(v_quota, admit.amounts, admit.is_unpriced, admit.at);
-  end loop;
-  if cardinality(quota_ids) = 0 then
-    return;
-  end if;
   -- What is folded can only refuse too much, as long as no pending use went beyond its hold. Otherwise
   -- everything pending counts; it is folded first, so that little of it is read under the locks below.
-  v_beyond := exists (
-    select from tally.usage_deltas as d where d.organization_id = v_organization_id and d.is_beyond_hold);
+  select array_agg(q.id), bool_or(q.is_credit),
+    bool_and(q.enforcement = 'soft' or not admit.is_unpriced and admit.amounts ? q.metric
+      and admit.at < coalesce(q.reset_at, 'infinity')
+      and q.current_usage + q.reserved + (admit.amounts -> q.metric)::numeric <= q.quota_limit),
+    exists (select from tally.usage_deltas as d where d.organization_id = r.organization_id and d.is_beyond_hold)
+  into quota_ids, v_prepays, v_has_room, v_beyond
+  from public.usage_quotas as q
+  where q.organization_id = r.organization_id
+    and (q.id = any (admit.among) or admit.among is null
+      and (q.user_id is null or q.user_id = r.user_id)
+      and (q.api_key_id is null or q.api_key_id = r.api_key_id)
+      and (q.provider is null or q.provider = r.provider)
+      and (q.model is null or q.model in (r.model, admit.priced_model))
+      and (q.tool_name is null or q.tool_name = r.tool_name)
+      and (q.resource_type is null or q.resource_type = coalesce(r.resource_type, 'token')));
+  if quota_ids is null then
+    quota_ids := '{}';
+    return;
+  end if;
   if v_beyond or v_prepays or not v_has_room then
     if exists (
-      select from tally.usage_deltas as d where d.organization_id = v_organization_id offset 64
+      select from tally.usage_deltas as d where d.organization_id = r.organization_id offset 64
     ) or exists (
-      select from tally.lapsed_credit as l where l.organization_id = v_organization_id and l.expires_at <= admit.at
+      select from tally.lapsed_credit as l where l.organization_id = r.organization_id and l.expires_at <= admit.at
     ) then
       -- Whoever folds already does it for us too; to wait for him with rows locked by an earlier call of
       -- this transaction could end in a deadlock.
-      if tally.try_lock_folding(v_organization_id) then
-        perform tally.fold(v_organization_id, admit.at);
+      if tally.try_lock_folding(r.organization_id) then
+        perform tally.fold(r.organization_id, admit.at);
       end if;
     end if;
   end if;
 
   -- Rows are locked in id order, by everybody: no two admissions can wait for each other.
-  v_has_room := true;
-  for v_quota in
-    select q.*
+  with locked as materialized (
+    select q.id, q.enforcement = 'soft' or not admit.is_unpriced and admit.amounts ? q.metric
+      and admit.at < coalesce(q.reset_at, 'infinity')
+      and q.current_usage + q.reserved + (admit.amounts -> q.metric)::numeric <= q.quota_limit as has_room
     from public.usage_quotas as q
-    where q.organization_id = v_organization_id and q.id = any (quota_ids)
+    where q.organization_id = r.organization_id and q.id = any (quota_ids)
     order by q.id
     for no key update
-  loop
-    v_has_room := v_has_room and tally.has_room(v_quota, admit.amounts, admit.is_unpriced, admit.at);
-  end loop;
-  v_beyond := exists (
-    select from tally.usage_deltas as d where d.organization_id = v_organization_id and d.is_beyond_hold);
+  )
+  select bool_and(l.has_room),
+    exists (select from tally.usage_deltas as d where d.organization_id = r.organization_id and d.is_beyond_hold)
+  into v_has_room, v_beyond
+  from locked as l;
   if v_beyond or not v_has_room then
     blocked_by := tally.find_blocking_quota(
-      v_organization_id, quota_ids, admit.amounts, admit.is_unpriced, admit.at);
+      r.organization_id, quota_ids, admit.amounts, admit.is_unpriced, admit.at);
   end if;
   if blocked_by is null then
     update public.usage_quotas as q
     set reserved = q.reserved + (admit.amounts -> q.metric)::numeric
-    where q.organization_id = v_organization_id and q.id = any (quota_ids) and admit.amounts ? q.metric;
+    where q.organization_id = r.organization_id and q.id = any (quota_ids) and admit.amounts ? q.metric;
   end if;
 end;
 $$;
@@ -306,12 +283,13 @@ declare
   v_at timestamptz := now();
   v_hash uuid;
   v_old public.usage_holds;
+  v_price record;
   v_cost numeric;
   v_is_unpriced boolean;
   v_amounts jsonb;
-  v_priced_model text;
   v_verdict record;
-  v_hold public.usage_holds;
+  v_id uuid;
+  v_expires_at timestamptz;
 begin
   if v_request.idempotency_key is not null then
     v_hash := md5((reserve_usage.request)::text)::uuid;
@@ -328,9 +306,9 @@ begin
     end if;
   end if;
 
-  v_cost := tally.request_cost(v_request, v_at);
+  v_price := tally.request_cost(v_request, v_at);
+  v_cost := v_price.cost_usd;
   v_is_unpriced := v_cost is null;
-  select m.to_model into v_priced_model from tally.resolve_model(v_request.provider, v_request.model) as m;
   if v_is_unpriced and exists (
     select from public.usage_quotas as q
     where q.organization_id = v_request.organization_id and q.metric = 'cost_usd' and q.unpriced_policy = 'ceiling'
@@ -345,22 +323,21 @@ begin
   -- overspent by that, and the flush would be paid under the lock of the hottest row there is.
   perform set_config('synchronous_commit', 'off', true);
   perform tally.meet_caller(v_request.organization_id, v_request.user_id, v_request.api_key_id);
-  v_verdict := tally.admit(v_request, v_amounts, v_is_unpriced, v_priced_model, v_at);
+  v_verdict := tally.admit(v_request, v_amounts, v_is_unpriced, v_price.priced_model, v_at);
   if v_verdict.blocked_by is not null then
     return jsonb_build_object('allowed', false, 'hold_id', null, 'expires_at', null, 'blocked_by', v_verdict.blocked_by);
   end if;
-  insert into public.usage_holds as h (id, organization_id, user_id, api_key_id, provider, model, tool_name,
+  v_id := tally.uuid_v7(v_at);
+  v_expires_at := v_at + coalesce(v_request.expires_in * interval '1 second', (select s.hold_lifetime from tally.settings as s));
+  insert into public.usage_holds (id, organization_id, user_id, api_key_id, provider, model, tool_name,
     resource_type, attribution, amounts, quota_ids, idempotency_key, request_hash, created_at, expires_at)
-  select tally.uuid_v7(v_at), v_request.organization_id, v_request.user_id, v_request.api_key_id,
+  values (v_id, v_request.organization_id, v_request.user_id, v_request.api_key_id,
     v_request.provider, v_request.model, v_request.tool_name, coalesce(v_request.resource_type, 'token'),
     nullif(jsonb_strip_nulls(jsonb_build_object('operation', v_request.operation,
       'service_tier', v_request.service_tier, 'session_id', v_request.session_id,
       'workflow_id', v_request.workflow_id, 'execution_id', v_request.execution_id)), '{}'),
-    v_amounts, v_verdict.quota_ids, v_request.idempotency_key, v_hash, v_at,
-    v_at + coalesce(v_request.expires_in * interval '1 second', s.hold_lifetime)
-  from tally.settings as s
-  returning h.* into v_hold;
-  return jsonb_build_object('allowed', true, 'hold_id', v_hold.id, 'expires_at', v_hold.expires_at, 'blocked_by', null);
+    v_amounts, v_verdict.quota_ids, v_request.idempotency_key, v_hash, v_at, v_expires_at);
+  return jsonb_build_object('allowed', true, 'hold_id', v_id, 'expires_at', v_expires_at, 'blocked_by', null);
 end;
 $$;
 comment on function tally.reserve_usage(jsonb) is 'Behind public.reserve_usage.';

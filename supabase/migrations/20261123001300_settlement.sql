@@ -132,14 +132,17 @@ begin
     values (v_hold.organization_id, now(), v_hold.quota_ids, v_hold.amounts, false);
   end if;
   if v_answer.status = 'recorded' or v_answer.status = 'duplicate' and settle_usage.final then
-    update public.usage_holds as h
-    set state = case when settle_usage.final then 'settled' else h.state end,
-      event_id = case when settle_usage.final then v_answer.id else h.event_id end,
-      ended_at = case when settle_usage.final then now() else h.ended_at end,
-      amounts = case when settle_usage.final or h.state <> 'open' then h.amounts else (
+    if settle_usage.final then
+      update public.usage_holds as h
+      set state = 'settled', event_id = v_answer.id, ended_at = now()
+      where h.id = v_hold.id and h.organization_id = v_hold.organization_id;
+    elsif v_hold.state = 'open' then
+      update public.usage_holds as h
+      set amounts = (
         select jsonb_object_agg(a.key, (a.value)::numeric - (v_released ->> a.key)::numeric)
-        from jsonb_each(h.amounts) as a) end
-    where h.id = v_hold.id and h.organization_id = v_hold.organization_id;
+        from jsonb_each(h.amounts) as a)
+      where h.id = v_hold.id and h.organization_id = v_hold.organization_id;
+    end if;
   end if;
   return tally.require_agreement(v_answer);
 end;
@@ -227,7 +230,7 @@ begin
       'organization_id', v_hold.organization_id, 'provider', v_hold.provider, 'model', v_hold.model,
       'user_id', v_hold.user_id, 'tool_name', v_hold.tool_name, 'resource_type', v_hold.resource_type)));
     v_request.api_key_id := v_hold.api_key_id;
-    v_cost := tally.request_cost(v_request, now());
+    v_cost := (tally.request_cost(v_request, now())).cost_usd;
     -- What the extension does not mention needs no more room than the hold has already.
     v_amounts := '{"cost_usd": 0, "total_tokens": 0, "input_tokens": 0, "output_tokens": 0, "requests": 0, "units": 0}'
       || tally.requested_amounts(v_request, v_cost);

@@ -1,30 +1,37 @@
--- Folding: pending deltas and expired holds go into the quota rows. Everything is exact without it;
--- it keeps the pending part short.
+-- Folding: pending deltas and expired holds go into rollups and quota rows. Everything is exact without
+-- it; it keeps the pending part short.
 
-create function tally.fold(organization_id uuid, at timestamptz default now())
-returns integer
+create function tally.due_deltas(organization_id uuid, at timestamptz)
+returns bigint[]
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+as $$
+begin
+  -- An event that is ahead of the clock waits for its own period.
+  return array(
+    select d.seq from tally.usage_deltas as d
+    where d.organization_id = due_deltas.organization_id and d.due_at <= due_deltas.at
+    order by d.seq);
+end;
+$$;
+comment on function tally.due_deltas(uuid, timestamptz) is 'The deltas of an organization that may be folded at a moment.';
+revoke execute on function tally.due_deltas(uuid, timestamptz) from public, anon, authenticated;
+
+create function tally.fold_quotas(organization_id uuid, seqs bigint[], at timestamptz)
+returns void
 language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off
 as $$
 declare
   v_quota public.usage_quotas;
-  v_seqs bigint[];
 begin
-  perform tally.lock_folding(fold.organization_id);
-  -- An event that is ahead of the clock waits for its own period.
-  v_seqs := array(
-    select d.seq from tally.usage_deltas as d
-    where d.organization_id = fold.organization_id and d.due_at <= fold.at
-    order by d.seq);
-  perform tally.fold_rollups(fold.organization_id, v_seqs);
   -- The same order as an admission takes, so that neither waits for the other.
   for v_quota in
     select q.*
     from public.usage_quotas as q
-    where q.organization_id = fold.organization_id
+    where q.organization_id = fold_quotas.organization_id
     order by q.id
     for no key update
   loop
-    if fold.at >= v_quota.reset_at then
+    if fold_quotas.at >= v_quota.reset_at then
       -- The last word on the period that has ended.
       perform tally.note_crossings(v_quota, v_quota.current_usage + coalesce((
         select sum(u.amount)
@@ -40,14 +47,14 @@ begin
     set state = 'expired', ended_at = h.expires_at
     where h.id in (
       select e.id from public.usage_holds as e
-      where e.organization_id = fold.organization_id and e.state = 'open' and e.expires_at <= fold.at
+      where e.organization_id = fold_quotas.organization_id and e.state = 'open' and e.expires_at <= fold_quotas.at
       for no key update skip locked
     )
     returning h.quota_ids, h.amounts
   ),
   consumed as (
     delete from tally.usage_deltas as d
-    where d.organization_id = fold.organization_id and d.seq = any (v_seqs)
+    where d.organization_id = fold_quotas.organization_id and d.seq = any (fold_quotas.seqs)
   ),
   periods as (
     select q.id, p.starts_at, p.ends_at
@@ -55,19 +62,19 @@ begin
     join public.organizations as o on o.id = q.organization_id
     cross join lateral (
       select q.period_start as starts_at, coalesce(q.reset_at, 'infinity') as ends_at
-      where fold.at < coalesce(q.reset_at, 'infinity')
+      where fold_quotas.at < coalesce(q.reset_at, 'infinity')
       union all
       select n.starts_at, n.ends_at
-      from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, fold.at) as n
-      where fold.at >= q.reset_at
+      from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, fold_quotas.at) as n
+      where fold_quotas.at >= q.reset_at
     ) as p
-    where q.organization_id = fold.organization_id
+    where q.organization_id = fold_quotas.organization_id
   ),
   used as (
     select u.quota_id, sum(u.amount) as amount
     from tally.pending_usage as u
     join periods as p on p.id = u.quota_id and u.created_at >= p.starts_at and u.created_at < p.ends_at
-    where u.organization_id = fold.organization_id and u.seq = any (v_seqs)
+    where u.organization_id = fold_quotas.organization_id and u.seq = any (fold_quotas.seqs)
     group by u.quota_id
   ),
   given_back as (
@@ -75,11 +82,11 @@ begin
     from (
       select r.quota_id, r.amount
       from tally.pending_releases as r
-      where r.organization_id = fold.organization_id and r.seq = any (v_seqs)
+      where r.organization_id = fold_quotas.organization_id and r.seq = any (fold_quotas.seqs)
       union all
       select q.id, (e.amounts ->> q.metric)::numeric
       from expired as e
-      join public.usage_quotas as q on q.organization_id = fold.organization_id and q.id = any (e.quota_ids)
+      join public.usage_quotas as q on q.organization_id = fold_quotas.organization_id and q.id = any (e.quota_ids)
       where e.amounts ? q.metric
     ) as g
     group by g.quota_id
@@ -93,23 +100,40 @@ begin
   from periods as p
   left join used as u on u.quota_id = p.id
   left join given_back as g on g.quota_id = p.id
-  where q.organization_id = fold.organization_id and q.id = p.id
+  where q.organization_id = fold_quotas.organization_id and q.id = p.id
     and (u.amount is not null or g.amount is not null or q.period_start <> p.starts_at);
 
   for v_quota in
-    select q.* from public.usage_quotas as q where q.organization_id = fold.organization_id order by q.id
+    select q.* from public.usage_quotas as q where q.organization_id = fold_quotas.organization_id order by q.id
   loop
     perform tally.note_crossings(v_quota, v_quota.current_usage, v_quota.period_start, coalesce(v_quota.reset_at, 'infinity'));
-    perform tally.note_forecast(v_quota, fold.at);
+    perform tally.note_forecast(v_quota, fold_quotas.at);
     if v_quota.is_credit then
-      perform tally.fold_credit(v_quota, fold.at);
+      perform tally.fold_credit(v_quota, fold_quotas.at);
     end if;
   end loop;
+end;
+$$;
+comment on function tally.fold_quotas(uuid, bigint[], timestamptz) is
+  'Takes the given deltas into the quotas and the credit of their organization and ends them; ends expired holds, turns periods, records alerts.';
+revoke execute on function tally.fold_quotas(uuid, bigint[], timestamptz) from public, anon, authenticated;
+
+create function tally.fold(organization_id uuid, at timestamptz default now())
+returns integer
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_seqs bigint[];
+begin
+  perform tally.lock_folding(fold.organization_id);
+  v_seqs := tally.due_deltas(fold.organization_id, fold.at);
+  perform tally.fold_rollups(fold.organization_id, v_seqs);
+  perform tally.fold_quotas(fold.organization_id, v_seqs, fold.at);
   return cardinality(v_seqs);
 end;
 $$;
 comment on function tally.fold(uuid, timestamptz) is
-  'Folds what is pending of one organization into its quotas and credit, ends its expired holds, turns its periods, records alerts; returns the number of deltas.';
+  'Folds what is pending of one organization into its rollups, quotas and credit; returns the number of deltas.';
 revoke execute on function tally.fold(uuid, timestamptz) from public, anon, authenticated;
 grant execute on function tally.fold(uuid, timestamptz) to service_role;
 
@@ -119,7 +143,9 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_organization uuid;
-  v_organizations integer := 0;
+  v_organizations uuid[] := '{}';
+  v_seqs bigint[];
+  v_due jsonb := '{}';
   v_folded integer := 0;
   v_partitions integer;
 begin
@@ -145,8 +171,16 @@ begin
     -- An organization whose quotas are being changed waits for the next run: waiting here, with the
     -- locks of others held, could end in a deadlock.
     continue when not tally.try_lock_folding(v_organization);
-    v_folded := v_folded + tally.fold(v_organization);
-    v_organizations := v_organizations + 1;
+    v_seqs := tally.due_deltas(v_organization, now());
+    perform tally.fold_rollups(v_organization, v_seqs);
+    v_organizations := v_organizations || v_organization;
+    v_due := v_due || jsonb_build_object(v_organization, v_seqs);
+    v_folded := v_folded + cardinality(v_seqs);
+  end loop;
+  -- The quotas of all come last: their rows are what admissions wait for.
+  foreach v_organization in array v_organizations loop
+    perform tally.fold_quotas(v_organization,
+      array(select s.seq::bigint from jsonb_array_elements_text(v_due -> v_organization::text) as s (seq)), now());
   end loop;
   perform tally.fold_token_samples();
   -- Ended holds answer replays for as long as an event may be late, and a day more.
@@ -158,7 +192,7 @@ begin
     order by e.id
     limit 10000
   );
-  return jsonb_build_object('ran', true, 'organizations', v_organizations, 'folded', v_folded, 'partitions', v_partitions);
+  return jsonb_build_object('ran', true, 'organizations', cardinality(v_organizations), 'folded', v_folded, 'partitions', v_partitions);
 end;
 $$;
 comment on function tally.tick(integer) is

@@ -9,7 +9,7 @@ select is((select cost_usd from tally.upper_bound_cost('lab', 'echo', 999, 100))
   'the dearest class in, the dearest out');
 select is((select cost_usd from tally.upper_bound_cost('lab', 'echo', 1000, 100)), 0.0045,
   'the dearest band that the prompt may reach');
-select is_empty($$ select from tally.upper_bound_cost('lab', 'unheard-of', 1, 1) $$, 'no bound without a price');
+select is((select cost_usd from tally.upper_bound_cost('lab', 'unheard-of', 1, 1)), null, 'no bound without a price');
 
 select * from finish();
 rollback;
