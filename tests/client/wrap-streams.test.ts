@@ -175,8 +175,7 @@ describe("an async iterable", () => {
 });
 
 describe("a ReadableStream", () => {
-  const bytes = () =>
-    ReadableStream.from(openaiEventStream.map((text) => new TextEncoder().encode(text)));
+  const bytes = () => streamOf(openaiEventStream.map((text) => new TextEncoder().encode(text)));
 
   test("of bytes passes through and is settled at its end", async () => {
     const { response, usage } = await client().wrapWithTracking(context, bytes, estimate);
@@ -188,7 +187,7 @@ describe("a ReadableStream", () => {
   test("of an SDK's chunks is settled by them", async () => {
     const { response } = await client().wrapWithTracking(
       context,
-      () => ReadableStream.from(openaiChunks),
+      () => streamOf(openaiChunks),
       estimate,
     );
     expect(await collect(response)).toEqual(openaiChunks);
@@ -212,7 +211,7 @@ describe("a ReadableStream", () => {
   test("that breaks hands on its error", async () => {
     const { response } = await client().wrapWithTracking(
       context,
-      () => ReadableStream.from(sourceOf(openaiChunks, 2).stream),
+      () => streamOf(sourceOf(openaiChunks, 2).stream),
       estimate,
     );
     await expect(collect(response)).rejects.toThrow("connection lost");
@@ -235,7 +234,7 @@ describe("a fetch response", () => {
     const { response, usage } = await client().wrapWithTracking(
       context,
       () =>
-        new Response(ReadableStream.from(openaiEventStream).pipeThrough(new TextEncoderStream()), {
+        new Response(streamOf(openaiEventStream).pipeThrough(new TextEncoderStream()), {
           headers: { "content-type": "text/event-stream", "x-request-id": "req-1" },
         }),
       estimate,
@@ -309,3 +308,20 @@ test("a long stream renews its hold at half of its life", async () => {
     seconds: 300,
   });
 });
+
+/** A stream of what there is, handed out when it is asked for. */
+function streamOf<T>(source: Iterable<T> | AsyncIterable<T>): ReadableStream<T> {
+  const iterator =
+    Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  return new ReadableStream<T>(
+    {
+      async pull(controller) {
+        const { done, value } = await iterator.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: async () => void (await iterator.return?.()),
+    },
+    { highWaterMark: 0 },
+  );
+}

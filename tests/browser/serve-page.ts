@@ -1,0 +1,41 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build, preview } from "vite";
+
+/** A page that is served. */
+export interface ServedPage {
+  url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Builds the page as an application would be built, and serves it on this machine alone, with the
+ * project behind the same origin.
+ */
+export async function servePage(projectUrl: string): Promise<ServedPage> {
+  const outDir = await mkdtemp(join(tmpdir(), "tallybase-page-"));
+  const common = {
+    root: join(import.meta.dirname, "app"),
+    configFile: false,
+    logLevel: "error",
+  } as const;
+  await build({ ...common, build: { outDir, emptyOutDir: true } });
+  const server = await preview({
+    ...common,
+    build: { outDir },
+    preview: {
+      host: "127.0.0.1",
+      port: 0,
+      proxy: Object.fromEntries(["/rest", "/functions"].map((path) => [path, projectUrl])),
+    },
+  });
+  const [url = ""] = server.resolvedUrls?.local ?? [];
+  return {
+    url,
+    async close() {
+      await server.close();
+      await rm(outDir, { recursive: true, force: true });
+    },
+  };
+}
