@@ -36,18 +36,19 @@ function planCalls(): PlannedCall[] {
     const kind = kinds[below(fate === "abort" ? 5 : 7)] as PlannedCall["kind"];
     const stream = STREAMED.has(kind) && (fate === "abort" || random() < 0.5);
     const words = 4 + below(30);
-    const input = 400 + below(3_000);
+    const length = 20 + below(400);
     const ending =
       fate === "abort"
         ? ` hang_after=${below(words)}`
         : fate === "fail"
           ? ` status=${random() < 0.5 ? 500 : 429}`
           : "";
-    const tokens =
-      kind === "images" || kind === "embeddings"
-        ? ""
-        : ` input=${input} cached=${below(input)} reasoning=${below(3) === 0 ? below(200) : 0}`;
-    return { kind, fate, stream, wishes: `[[fake words=${words}${tokens}${ending}]]` };
+    const isText = kind !== "images" && kind !== "embeddings";
+    const tokens = isText
+      ? ` cached=${below(length)} reasoning=${below(3) === 0 ? below(200) : 0}`
+      : "";
+    const wishes = `${"word ".repeat(length)}[[fake words=${words}${tokens}${ending}]]`;
+    return { kind, fate, stream, wishes };
   });
 }
 

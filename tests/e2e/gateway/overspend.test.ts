@@ -34,8 +34,7 @@ test(`${CLIENTS} parallel clients on a quota that fits ${FITTING} calls`, async 
     join public.token_usage as u on u.organization_id = h.organization_id and u.id = h.event_id
     where h.organization_id = ${organization.id}`;
   const used = Number(hold?.used);
-  // While calls run they hold more than they will have used: a little more than ${FITTING} uses must
-  // not let one more in, and the last one fits although its hold is larger than what is then left.
+  // The last call that fits needs room for its whole hold, one more would not have it.
   const limit = used + FITTING * used + (Number(hold?.cost) - used);
   await setDailyQuota(organization.id, limit);
 
