@@ -136,6 +136,8 @@ declare
     when 'year' then interval '1 year'
   end;
   v_steps integer;
+  v_first timestamptz;
+  v_inner timestamptz[];
 begin
   if v_step is null then
     perform tally.fail('PT400', format('There is no bucket %L.', bucket_boundaries.bucket), 'bucket',
@@ -145,30 +147,28 @@ begin
       'Use a longer bucket or a shorter span.');
   end if;
   v_steps := ceil(extract(epoch from bucket_boundaries.ends_at - bucket_boundaries.starts_at) / extract(epoch from v_step));
-  return array(
-    select m.moment
-    from (
-      select bucket_boundaries.starts_at as moment
-      union
-      select bucket_boundaries.ends_at
-      union
-      -- Hours are elapsed time: a clock change neither skips nor repeats one.
-      select date_bin(interval '15 minutes', bucket_boundaries.starts_at, timestamptz 'epoch') + n * v_step
-      from generate_series(0, v_steps) as n
-      where bucket_boundaries.bucket = '15_minutes'
-      union
-      select date_trunc('hour', bucket_boundaries.starts_at, bucket_boundaries.timezone) + n * v_step
-      from generate_series(0, v_steps) as n
-      where bucket_boundaries.bucket = 'hour'
-      union
+  if bucket_boundaries.bucket in ('15_minutes', 'hour') then
+    -- Hours are elapsed time: a clock change neither skips nor repeats one.
+    v_first := case bucket_boundaries.bucket
+      when 'hour' then date_trunc('hour', bucket_boundaries.starts_at, bucket_boundaries.timezone)
+      else date_bin(interval '15 minutes', bucket_boundaries.starts_at, timestamptz 'epoch')
+    end;
+    v_inner := array(select v_first + n * v_step from generate_series(1, v_steps) as n);
+  else
+    v_inner := array(
       select tally.local_moment(l.local, bucket_boundaries.timezone)
       from generate_series(
         date_trunc(bucket_boundaries.bucket, bucket_boundaries.starts_at at time zone bucket_boundaries.timezone),
-        bucket_boundaries.ends_at at time zone bucket_boundaries.timezone, v_step) as l (local)
-      where bucket_boundaries.bucket not in ('15_minutes', 'hour')
-    ) as m
-    where m.moment between bucket_boundaries.starts_at and bucket_boundaries.ends_at
-    order by m.moment
+        bucket_boundaries.ends_at at time zone bucket_boundaries.timezone, v_step) as l (local));
+  end if;
+  return array(
+    select bucket_boundaries.starts_at
+    union
+    select i.moment from unnest(v_inner) as i (moment)
+    where i.moment > bucket_boundaries.starts_at and i.moment < bucket_boundaries.ends_at
+    union
+    select bucket_boundaries.ends_at
+    order by 1
   );
 end;
 $$;
