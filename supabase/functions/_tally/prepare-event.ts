@@ -2,7 +2,7 @@ import type { Actor } from "./authorize-request.ts";
 import { TallyError } from "./errors.ts";
 import type { EventInput } from "./event-schema.ts";
 import { type TallyEvent, withUsage } from "./merge-usage.ts";
-import { normalizeUsage } from "./normalize-usage.ts";
+import { type NormalizedUsage, normalizeUsage } from "./normalize-usage.ts";
 
 /**
  * Turns what a caller sent into events for the database: usually one; more when one response spent
@@ -13,7 +13,7 @@ import { normalizeUsage } from "./normalize-usage.ts";
  */
 export function prepareEvents(input: EventInput, actor: Actor): TallyEvent[] {
   const { response, usage, ...fields } = input;
-  const event: TallyEvent = actor.kind === "api_key" ? bindToKey(fields, actor) : fields;
+  const event = bindToActor(fields, actor);
   if (!response && !usage) return [event];
   if (response && usage) {
     throw new TallyError("PT400", "response and usage are given together.", {
@@ -36,6 +36,23 @@ export function prepareEvents(input: EventInput, actor: Actor): TallyEvent[] {
       details: response ? "response" : "usage",
     });
   }
+  return splitModels(event, normalized);
+}
+
+/**
+ * The same for usage that was read already.
+ *
+ * @throws {TallyError} PT403 when an API key speaks for another organization.
+ */
+export function prepareWithUsage(
+  { response: _response, usage: _usage, ...fields }: EventInput,
+  normalized: NormalizedUsage,
+  actor: Actor,
+): TallyEvent[] {
+  return splitModels(bindToActor(fields, actor), normalized);
+}
+
+function splitModels(event: TallyEvent, normalized: NormalizedUsage): TallyEvent[] {
   const others = normalized.additional_usage ?? [];
   return [
     withUsage(event, normalized),
@@ -44,6 +61,10 @@ export function prepareEvents(input: EventInput, actor: Actor): TallyEvent[] {
       ...ownIdentity(event, index + 1),
     })),
   ];
+}
+
+function bindToActor(fields: TallyEvent, actor: Actor): TallyEvent {
+  return actor.kind === "api_key" ? bindToKey(fields, actor) : fields;
 }
 
 /** An API key acts for its organization and is named on what it records. */

@@ -6,33 +6,41 @@ import type { RequestContext } from "./handle-request.ts";
 import type { TallyEvent } from "./merge-usage.ts";
 import { prepareEvents } from "./prepare-event.ts";
 import { isJsonObject, parseJsonObject, readBody } from "./read-body.ts";
+import { readTranscript } from "./track-transcript.ts";
 
 /** An event of a batch that was not recorded: its place in the batch, and why. */
 type Rejection = { index: number; field: string | null } & Pick<WireError, "code" | "message">;
 
 /**
- * `POST` one event, or `{ events: [...] }`. Answers what `track_usage` or `track_usage_batch` answers.
+ * `POST` one event, `{ events: [...] }`, or the transcript of a stream. Answers what `track_usage` or `track_usage_batch` answers.
  *
  * @throws {TallyError} PT400 naming the field; in a batch a bad event is named in `rejected` instead.
  */
 export async function trackUsage(context: RequestContext): Promise<Response> {
   context.allowMethods("POST");
   const actor = await context.authorize();
-  const body = parseJsonObject(await readBody(context.request));
-  const { database } = context.deps;
-  const answer = "events" in body
-    ? await trackBatch(body, actor, database, context)
-    : await trackOne(body, actor, database, context);
+  const answer = await track(context, actor);
   return new Response(answer, { headers: { "content-type": "application/json" } });
 }
 
-async function trackOne(
-  body: unknown,
+async function track(context: RequestContext, actor: Actor): Promise<string> {
+  const { request, deps: { database } } = context;
+  if (/^text\/event-stream\b/i.test(request.headers.get("content-type") ?? "")) {
+    return await recordCall(await readTranscript(request, actor), actor, database, context);
+  }
+  const body = parseJsonObject(await readBody(request));
+  return "events" in body
+    ? await trackBatch(body, actor, database, context)
+    : await recordCall(prepareOne(body, actor), actor, database, context);
+}
+
+/** Records one call: usually one event. */
+async function recordCall(
+  events: TallyEvent[],
   actor: Actor,
   database: Database,
   { log }: RequestContext,
 ): Promise<string> {
-  const events = prepareOne(body, actor);
   log.events = events.length;
   if (events.length === 1) {
     return await callAs(

@@ -184,6 +184,35 @@ test("in a batch good events land and bad ones are named by their place", async 
   expect(await eventsOf(organization.id)).toHaveLength(2);
 });
 
+test("the transcript of a stream is recorded like the call itself", async () => {
+  const transcript = [
+    {
+      model: "gpt-4o-mini",
+      choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }],
+    },
+    {
+      model: "gpt-4o-mini",
+      choices: [],
+      usage: { prompt_tokens: 1_000_000, completion_tokens: 0, total_tokens: 1_000_000 },
+    },
+  ].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`);
+  const headers = { "content-type": "text/event-stream", "x-tally-provider": "openai" };
+
+  const response = await callFunction(
+    "track",
+    organization.apiKey,
+    `${transcript.join("")}data: [DONE]\n\n`,
+    {
+      headers,
+    },
+  );
+
+  expect(await response.json()).toMatchObject({ status: "recorded", cost_usd: 0.15 });
+  expect(await eventsOf(organization.id)).toMatchObject([
+    { cost_usd: "0.15", is_estimated: false },
+  ]);
+});
+
 test("members record where their organization allows it, in their own name", async () => {
   const user = await createUser();
   await addMember(organization.id, user.id);
