@@ -78,7 +78,7 @@ $$;
 comment on function tally.blame_event(jsonb, text) is 'Names the field of an event whose value has the wrong type.';
 revoke execute on function tally.blame_event(jsonb, text) from public, anon, authenticated;
 
-create function tally.find_problem(event tally.event, raw jsonb, at timestamptz)
+create function tally.find_problem(event tally.event, raw jsonb, at timestamptz, late_limit interval)
 returns text[]
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
@@ -142,8 +142,9 @@ begin
   end if;
   if e.created_at is not null then
     select * into v_limits from tally.settings;
+    v_limits.event_late_limit := coalesce(find_problem.late_limit, v_limits.event_late_limit);
     if e.created_at < find_problem.at - v_limits.event_late_limit then
-      return array['created_at', format('is more than %s ago; the operator can load older usage in bulk.', v_limits.event_late_limit)];
+      return array['created_at', format('is more than %s ago; the operator can load older usage with import_usage().', v_limits.event_late_limit)];
     elsif e.created_at > find_problem.at + v_limits.event_early_limit then
       return array['created_at', format('is more than %s ahead; check the clock of the sender.', v_limits.event_early_limit)];
     end if;
@@ -160,9 +161,9 @@ begin
   return null;
 end;
 $$;
-comment on function tally.find_problem(tally.event, jsonb, timestamptz) is
+comment on function tally.find_problem(tally.event, jsonb, timestamptz, interval) is
   'The first rule that an event breaks, as [field, complaint]; null when it is fine. Rules about classes are in tally.complete_quantities.';
-revoke execute on function tally.find_problem(tally.event, jsonb, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.find_problem(tally.event, jsonb, timestamptz, interval) from public, anon, authenticated;
 
 create type tally.completed_event as (event tally.event, problem text[]);
 comment on type tally.completed_event is 'An event whose quantities agree, or what is wrong with them as [field, complaint].';
@@ -254,7 +255,7 @@ comment on function tally.complete_quantities(tally.event) is
   'Makes totals and classes of an event agree: every token in exactly one class, units by their singular name.';
 revoke execute on function tally.complete_quantities(tally.event) from public, anon, authenticated;
 
-create function tally.check_event(raw jsonb, at timestamptz)
+create function tally.check_event(raw jsonb, at timestamptz, late_limit interval default null)
 returns tally.checked_event
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
@@ -271,7 +272,7 @@ begin
     v_checked.problem := tally.blame_event(check_event.raw, sqlerrm);
     return v_checked;
   end;
-  v_problem := tally.find_problem(v_event, check_event.raw, check_event.at);
+  v_problem := tally.find_problem(v_event, check_event.raw, check_event.at, check_event.late_limit);
   if v_problem is null then
     v_completed := tally.complete_quantities(v_event);
     v_event := v_completed.event;
@@ -310,6 +311,6 @@ begin
   return v_checked;
 end;
 $$;
-comment on function tally.check_event(jsonb, timestamptz) is
-  'Reads one event: checked, made whole, priced by the card of its own moment. Says what is wrong instead of raising it.';
-revoke execute on function tally.check_event(jsonb, timestamptz) from public, anon, authenticated;
+comment on function tally.check_event(jsonb, timestamptz, interval) is
+  'Reads one event: checked, made whole, priced by the card of its own moment. Says what is wrong instead of raising it. late_limit: how old it may be; null: the setting.';
+revoke execute on function tally.check_event(jsonb, timestamptz, interval) from public, anon, authenticated;

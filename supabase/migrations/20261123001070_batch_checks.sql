@@ -72,7 +72,7 @@ comment on function tally.plain_factors(uuid[], timestamptz, timestamptz) is
   'Of the given organizations those that pay list prices with at most one factor on everything, for a whole span of time.';
 revoke execute on function tally.plain_factors(uuid[], timestamptz, timestamptz) from public, anon, authenticated;
 
-create function tally.check_plain_events(events jsonb, at timestamptz)
+create function tally.check_plain_events(events jsonb, at timestamptz, late_limit interval default null)
 returns tally.checked_event[]
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
@@ -141,7 +141,8 @@ begin
           and k.output_tokens between k.reasoning and 1000000000000
           and (k.id is null or substr(k.id::text, 15, 1) = '7'
             and (k.created_at is null or k.happened_at = date_trunc('milliseconds', k.created_at)))
-          and k.happened_at between check_plain_events.at - v_limits.event_late_limit
+          and k.happened_at between check_plain_events.at
+              - coalesce(check_plain_events.late_limit, v_limits.event_late_limit)
             and check_plain_events.at + v_limits.event_early_limit
           and (k.status is null or k.status in ('success', 'failed', 'timeout', 'aborted'))
           and (k.duration_ms is null or k.duration_ms >= 0)
@@ -176,35 +177,35 @@ begin
             p.idempotency_key, null)::tally.event,
           p.price_id, p.priced_model, p.id is not null, coalesce(p.id::text, p.created_at::text) is not null, false, null
         )::tally.checked_event
-      else tally.check_event(p.raw, check_plain_events.at) end
+      else tally.check_event(p.raw, check_plain_events.at, check_plain_events.late_limit) end
       order by p.place)
     from priced as p
   );
 end;
 $$;
-comment on function tally.check_plain_events(jsonb, timestamptz) is
+comment on function tally.check_plain_events(jsonb, timestamptz, interval) is
   'tally.check_event for each event of a JSON array. Raises when a value has the wrong type.';
-revoke execute on function tally.check_plain_events(jsonb, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.check_plain_events(jsonb, timestamptz, interval) from public, anon, authenticated;
 
-create function tally.check_events(events jsonb, at timestamptz)
+create function tally.check_events(events jsonb, at timestamptz, late_limit interval default null)
 returns tally.checked_event[]
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 begin
   if tally.is_operator() then
     begin
-      return tally.check_plain_events(check_events.events, check_events.at);
+      return tally.check_plain_events(check_events.events, check_events.at, check_events.late_limit);
     exception when data_exception or invalid_parameter_value or datatype_mismatch then
       -- Some value has the wrong type; which one, each event says below.
     end;
   end if;
   return array(
-    select tally.check_event(e.raw, check_events.at)
+    select tally.check_event(e.raw, check_events.at, check_events.late_limit)
     from jsonb_array_elements(check_events.events) with ordinality as e (raw, place)
     order by e.place
   );
 end;
 $$;
-comment on function tally.check_events(jsonb, timestamptz) is
+comment on function tally.check_events(jsonb, timestamptz, interval) is
   'Reads a JSON array of events: each checked, made whole and priced, in its order.';
-revoke execute on function tally.check_events(jsonb, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.check_events(jsonb, timestamptz, interval) from public, anon, authenticated;

@@ -317,7 +317,7 @@ comment on function tally.refused_organizations(tally.checked_event[]) is
   'The organizations that the caller may not record for, each with its error.';
 revoke execute on function tally.refused_organizations(tally.checked_event[]) from public, anon, authenticated;
 
-create function tally.track_usage_batch(events jsonb)
+create function tally.record_batch(events jsonb, late_limit interval default null)
 returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 as $$
@@ -330,12 +330,12 @@ declare
   v_place integer;
   v_event tally.event;
 begin
-  if jsonb_typeof(track_usage_batch.events) is distinct from 'array' then
+  if jsonb_typeof(record_batch.events) is distinct from 'array' then
     perform tally.fail('PT400', 'events must be a JSON array.', 'events', 'For one event there is track_usage().');
-  elsif jsonb_array_length(track_usage_batch.events) > 10000 then
+  elsif jsonb_array_length(record_batch.events) > 10000 then
     perform tally.fail('PT400', 'A batch may hold at most 10000 events.', 'events', 'Send batches of 500.');
   end if;
-  v_checked := tally.check_events(track_usage_batch.events, now());
+  v_checked := tally.check_events(record_batch.events, now(), record_batch.late_limit);
   v_refusals := tally.refused_organizations(v_checked);
   v_written := tally.write_events(v_checked, array(select jsonb_object_keys(v_refusals)::uuid));
   if v_written.recorded + cardinality(coalesce(v_written.replayed, '{}')) < cardinality(v_checked) then
@@ -365,6 +365,18 @@ begin
   return jsonb_build_object('recorded', v_written.recorded, 'duplicates', v_duplicates, 'rejected', v_rejected);
 end;
 $$;
+comment on function tally.record_batch(jsonb, interval) is
+  'Records an array of events, which may be as old as late_limit (null: the setting).';
+revoke execute on function tally.record_batch(jsonb, interval) from public, anon, authenticated;
+
+create function tally.track_usage_batch(events jsonb)
+returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  return tally.record_batch(track_usage_batch.events);
+end;
+$$;
 comment on function tally.track_usage_batch(jsonb) is 'Behind public.track_usage_batch.';
 revoke execute on function tally.track_usage_batch(jsonb) from public, anon, authenticated;
 grant execute on function tally.track_usage_batch(jsonb) to authenticated, service_role;
@@ -381,3 +393,29 @@ comment on function public.track_usage_batch(jsonb) is
   'Records an array of events: {recorded, duplicates, rejected: [{index, code, field, message}]}. Good ones land, bad ones are named by their index from 0. At most 10000; 500 is best.';
 revoke execute on function public.track_usage_batch(jsonb) from public, anon, authenticated;
 grant execute on function public.track_usage_batch(jsonb) to authenticated, service_role;
+
+create function tally.import_usage(events jsonb)
+returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform tally.require_operator('import usage');
+  return tally.record_batch(import_usage.events, interval '100 years');
+end;
+$$;
+comment on function tally.import_usage(jsonb) is 'Behind public.import_usage.';
+revoke execute on function tally.import_usage(jsonb) from public, anon, authenticated;
+grant execute on function tally.import_usage(jsonb) to service_role;
+
+create function public.import_usage(events jsonb)
+returns jsonb
+language plpgsql volatile security invoker set search_path = ''
+as $$
+begin
+  return tally.import_usage(import_usage.events);
+end;
+$$;
+comment on function public.import_usage(jsonb) is
+  'track_usage_batch for usage of any age (operator): the partitions of its months are made. What was recorded before comes back as a duplicate, so an import that stopped halfway is run again.';
+revoke execute on function public.import_usage(jsonb) from public, anon, authenticated;
+grant execute on function public.import_usage(jsonb) to service_role;
