@@ -261,6 +261,26 @@ comment on function tally.claim_billing_checks(integer, timestamptz, interval) i
 revoke execute on function tally.claim_billing_checks(integer, timestamptz, interval) from public, anon, authenticated;
 grant execute on function tally.claim_billing_checks(integer, timestamptz, interval) to service_role;
 
+create function tally.has_due_billing(at timestamptz default now())
+returns boolean
+language sql stable security definer set search_path = ''
+as $$
+  select exists (
+      select from public.billing_reports as r where r.state = 'pending' and r.next_attempt_at <= has_due_billing.at
+    )
+    or exists (select from tally.billing_checks as k where k.due_at <= has_due_billing.at)
+    or exists (
+      select from tally.changed_hours as h
+      join public.billing_customers as c on c.organization_id = h.organization_id
+      where h.hour + interval '61 minutes' <= has_due_billing.at
+        or c.ended_at <= has_due_billing.at and c.ended_at < h.hour + interval '1 hour'
+    )
+$$;
+comment on function tally.has_due_billing(timestamptz) is
+  'Whether there is anything to report or to ask about: a scheduler need not call stripe-report otherwise.';
+revoke execute on function tally.has_due_billing(timestamptz) from public, anon, authenticated;
+grant execute on function tally.has_due_billing(timestamptz) to service_role;
+
 create function tally.list_billed_meters(only_organization_id uuid)
 returns table (organization_id uuid, event_name text, stripe_customer_id text, stripe_meter_id text)
 language sql stable security definer set search_path = ''

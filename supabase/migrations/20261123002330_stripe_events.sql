@@ -235,11 +235,13 @@ begin
   select distinct r.organization_id, r.event_name, r.billed_hour,
     receive_meter_errors.at + receive_meter_errors.lag + interval '1 minute', 'late errors'
   from public.billing_reports as r
-  where r.state = 'delivered' and r.value <> 0 and (
+  where r.attempts > 0 and (
     r.identifier in (
       select split_part(s.key, ':', 1) from jsonb_to_recordset(receive_meter_errors.samples) as s (key text)
     )
-    or r.delivered_at between receive_meter_errors.starts_at - interval '5 minutes' and receive_meter_errors.ends_at + interval '5 minutes'
+    -- Whatever may have been sent by then, were it not noted before a later attempt.
+    or r.created_at <= receive_meter_errors.ends_at + interval '5 minutes'
+      and coalesce(r.delivered_at >= receive_meter_errors.starts_at - interval '5 minutes', true)
       and r.event_name in (
         select m.event_name from public.billing_meters as m
         where m.stripe_meter_id = receive_meter_errors.stripe_meter_id or receive_meter_errors.stripe_meter_id is null

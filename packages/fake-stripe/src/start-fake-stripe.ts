@@ -86,6 +86,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, accoun
     bearer: header("authorization").replace(/^Bearer /, ""),
     idempotencyKey: header("idempotency-key"),
   });
+  response.setHeader("date", new Date(account.now()).toUTCString());
   send(response, outcome);
 }
 

@@ -4,6 +4,7 @@ import {
   type ReportDeps,
   reportUsage,
 } from "../../../supabase/functions/_tally/billing/report-usage.ts";
+import { TallyError } from "../../../supabase/functions/_tally/errors.ts";
 import { createRandom, type RandomSource } from "../../races/callers/random-source.ts";
 import { Killed, killable } from "./killable.ts";
 import { DAY, HOUR, MINUTE, openCustomer, use, type World } from "./world.ts";
@@ -177,8 +178,10 @@ async function jump({ random, skew }: Run): Promise<void> {
 async function outage(run: Run): Promise<void> {
   const { world, random } = run;
   // Something may be on its way when it begins: what became of it, nobody says for more than a day.
-  world.fake.account.faults.hook = () =>
-    random.pick(["timeout_after", "error_after", "reset_after", "timeout_before"] as const);
+  world.fake.account.faults.hook = ({ method }) =>
+    method === "POST"
+      ? random.pick(["timeout_after", "error_after", "reset_after", "timeout_before"])
+      : undefined;
   await runReport(run, depsOf(run));
   world.fake.account.faults.clear();
   pass(world, 25 * HOUR);
@@ -192,6 +195,8 @@ async function backlog({ world, random }: Run): Promise<void> {
 async function reconcile(run: Run): Promise<void> {
   const { world, random } = run;
   const end = Math.floor(world.clock.now / HOUR) * HOUR;
+  // A person would not do it with a wrong clock either.
+  run.skew.ms = 0;
   await reconcileUsage(
     {
       startsAt: new Date(end - 72 * HOUR).toISOString(),
@@ -211,9 +216,12 @@ function depsOf({ world: { database, sink, clock }, skew }: Run): ReportDeps {
   };
 }
 
-async function runReport(_run: Run, deps: ReportDeps): Promise<void> {
+async function runReport({ tally }: Run, deps: ReportDeps): Promise<void> {
   await reportUsage({ ...deps, timeLimitMs: 2_000 }).catch((error: unknown) => {
-    if (!(error instanceof Killed)) throw error;
+    // Nothing is sent by a wrong clock, or to a sink that is silent.
+    const isRefusal = error instanceof TallyError && ["PT502", "PT503"].includes(error.code);
+    if (!(error instanceof Killed) && !isRefusal) throw error;
+    if (isRefusal) tally[error.code] = (tally[error.code] ?? 0) + 1;
   });
 }
 
@@ -224,7 +232,8 @@ async function report(run: Run): Promise<void> {
 async function reportAmidFaults(run: Run): Promise<void> {
   const { random, world } = run;
   const { faults } = world.fake.account;
-  faults.hook = () => (random.chance(0.3) ? random.pick(FAULT_KINDS) : undefined);
+  faults.hook = ({ method }) =>
+    random.chance(method === "POST" ? 0.3 : 0.05) ? random.pick(FAULT_KINDS) : undefined;
   await runReport(run, depsOf(run));
   faults.clear();
 }

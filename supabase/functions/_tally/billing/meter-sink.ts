@@ -60,6 +60,11 @@ export interface MeterSink {
   concurrency: number;
   /** Sends up to {@link batchSize} reports; one outcome each, in their order. Never throws. */
   send(reports: MeterReport[]): Promise<SendOutcome[]>;
+  /**
+   * Its clock, ms since 1970; absent when it has none to show. How long ago something was sent decides
+   * whether it may be sent again, so a clock of ours that is wrong must not be trusted.
+   */
+  readClock?(): Promise<number>;
   /** What it counted, hours without anything left out; absent when it cannot tell. */
   sumHours?(query: HourQuery): Promise<HourSum[]>;
 }

@@ -1,4 +1,5 @@
 import { onlyRow } from "../database.ts";
+import { TallyError } from "../errors.ts";
 import type { HourQuery } from "./meter-sink.ts";
 import { atOf, oldestOf, type ReportDeps } from "./report-usage.ts";
 
@@ -78,13 +79,27 @@ export async function settleChecks(deps: ReportDeps): Promise<number> {
   let settled = 0;
   for (const { hour, ...meter } of checks) {
     const endsAt = new Date(Date.parse(hour) + HOUR_MS).toISOString();
-    const run = await compare(meter, { startsAt: hour, endsAt, repair: true }, deps);
-    if (run !== null) settled++;
+    try {
+      const run = await compare(meter, { startsAt: hour, endsAt, repair: true }, deps);
+      if (run !== null) settled++;
+    } catch (error) {
+      if (!(error instanceof SinkSilent)) throw error;
+    }
   }
   return settled;
 }
 
-/** Null when the sink cannot tell, or not now. */
+/** The sink did not tell its sums. */
+class SinkSilent extends TallyError {
+  constructor(cause: unknown) {
+    super("PT502", "The sink does not tell its sums now.", {
+      hint: "Try again in a moment.",
+      cause,
+    });
+  }
+}
+
+/** Null when the sink has no sums to tell. */
 async function compare(
   meter: BilledMeter,
   { startsAt, endsAt, repair }: Omit<ReconcileRequest, "organizationId">,
@@ -100,8 +115,9 @@ async function compare(
     startsAt,
     endsAt,
   };
-  const sums = await sink.sumHours(query).catch(() => null);
-  if (sums === null) return null;
+  const sums = await sink.sumHours(query).catch((cause: unknown) => {
+    throw new SinkSilent(cause);
+  });
   const { run } = onlyRow(
     await database.query<{ run: string }>(RECORD, [
       meter.organization_id,

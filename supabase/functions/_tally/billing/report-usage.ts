@@ -1,4 +1,5 @@
 import { type Database, onlyRow } from "../database.ts";
+import { TallyError } from "../errors.ts";
 import type { MeterReport, MeterSink, SendOutcome } from "./meter-sink.ts";
 import { settleChecks } from "./reconcile-usage.ts";
 
@@ -71,12 +72,17 @@ const CLAIM =
   from tally.claim_billing_reports($1::text::integer, $2::text::integer,
     coalesce($3::text::timestamptz, now()), $4::text::interval, $5::text::interval)
   order by organization_id, event_name, hour, seq`;
+const DUE = `select to_json(t.at)#>>'{}' as at, tally.has_due_billing(t.at) as is_due
+  from (select coalesce($1::text::timestamptz, now()) as at) as t`;
 const FINISH = `select tally.finish_billing_reports($1::text::uuid, $2::text::jsonb,
     coalesce($3::text::timestamptz, now())) as noted`;
 
 /**
  * Takes over the closed hours that have changed, has uncertain ones settled, and sends what is due. May
  * be killed at any point and run any number of times at once: what was sent is counted once.
+ *
+ * @throws {TallyError} PT502 when the sink does not answer, PT503 when the database's clock is wrong;
+ *   nothing was sent then
  */
 export async function reportUsage(deps: ReportDeps): Promise<ReportCount> {
   const { database, sink, now, timeLimitMs = TIME_LIMIT_MS, maxReports = MAX_REPORTS } = deps;
@@ -90,6 +96,11 @@ export async function reportUsage(deps: ReportDeps): Promise<ReportCount> {
     count.hours += taken.hours;
     count.prepared += taken.reports;
   } while (taken.hours === HOURS_AT_ONCE);
+  const { at, is_due } = onlyRow(
+    await database.query<{ at: string; is_due: boolean }>(DUE, [atOf(deps)]),
+  );
+  if (!is_due) return count;
+  await compareClocks(sink, Date.parse(at));
   count.checked = await settleChecks(deps);
 
   let sent = 0;
@@ -109,6 +120,29 @@ export async function reportUsage(deps: ReportDeps): Promise<ReportCount> {
     }
   }
   return count;
+}
+
+/** Twice that is well within the hour that `memoryHours` leaves of a sink's memory. */
+const CLOCK_TOLERANCE_MS = 10 * 60_000;
+
+async function compareClocks(sink: MeterSink, ours: number): Promise<void> {
+  if (sink.readClock === undefined) return;
+  const theirs = await sink.readClock().catch((cause: unknown) => {
+    throw new TallyError("PT502", "The sink does not answer.", {
+      hint: "Nothing was sent. The next run tries again.",
+      cause,
+    });
+  });
+  const seconds = Math.round((ours - theirs) / 1000);
+  if (Math.abs(ours - theirs) > CLOCK_TOLERANCE_MS) {
+    throw new TallyError(
+      "PT503",
+      `The database's clock is ${seconds} seconds ahead of the sink's.`,
+      {
+        hint: "Nothing was sent. Set the clock, then run it again.",
+      },
+    );
+  }
 }
 
 /** The moment that statements are told; null: their own clock. */

@@ -12,8 +12,17 @@ export function stripeSink(stripe: Stripe): MeterSink {
     batchSize: 1,
     concurrency: 16,
     send: (reports) => Promise.all(reports.map((report) => sendOne(stripe, report))),
+    readClock: () => readClock(stripe),
     sumHours: (query) => sumHours(stripe, query),
   };
+}
+
+/** The time at which Stripe answers, to the second. */
+export async function readClock(stripe: Stripe): Promise<number> {
+  const { lastResponse } = await stripe.billing.meters.list({ limit: 1 });
+  const at = Date.parse(new Headers(lastResponse.headers).get("date") ?? "");
+  if (Number.isNaN(at)) throw new Error("The answer has no date.");
+  return at;
 }
 
 async function sendOne(stripe: Stripe, report: MeterReport): Promise<SendOutcome> {

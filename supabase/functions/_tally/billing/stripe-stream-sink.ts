@@ -3,7 +3,7 @@ import type { StripeSettings } from "./billing-settings.ts";
 import { classifyFailure } from "./classify-failure.ts";
 import type { MeterReport, MeterSink, SendOutcome } from "./meter-sink.ts";
 import { openStripe } from "./open-stripe.ts";
-import { sumHours } from "./stripe-sink.ts";
+import { readClock, sumHours } from "./stripe-sink.ts";
 
 /** A session is left a minute before it ends. */
 const SESSION_MARGIN_MS = 60_000;
@@ -71,6 +71,7 @@ export function stripeStreamSink(settings: StripeSettings, now: () => number): M
     batchSize: 100,
     concurrency: 4,
     send: (reports) => send(reports),
+    readClock: () => readClock(stripe),
     sumHours: (query) => sumHours(stripe, query),
   };
 }
