@@ -4,21 +4,11 @@ import { createFinalEventStream } from "./accumulate/final-event.ts";
 import { createGeminiStream } from "./accumulate/gemini.ts";
 import { countText, type StreamReader } from "./accumulate/stream-reader.ts";
 import { asText, isRecord, type JsonRecord } from "./normalize/read-values.ts";
-import type {
-  NormalizedUsage,
-  NormalizeOptions,
-  UsageApi,
-} from "./normalize/types.ts";
+import type { NormalizedUsage, NormalizeOptions, UsageApi } from "./normalize/types.ts";
 import { createEventStreamParser } from "./parse-event-stream.ts";
 
-export {
-  createEventStreamParser,
-  parseEventStream,
-} from "./parse-event-stream.ts";
-export type {
-  EventStreamParser,
-  ServerSentEvent,
-} from "./parse-event-stream.ts";
+export { createEventStreamParser, parseEventStream } from "./parse-event-stream.ts";
+export type { EventStreamParser, ServerSentEvent } from "./parse-event-stream.ts";
 
 /** What a stream used, as far as it was seen. */
 export interface StreamResult {

@@ -124,8 +124,7 @@ function readHeaderName(read: ReadVariable, name: string): string | null {
 
 /** `openai GET /files*, openai POST /moderations`. */
 function readFreePaths(read: ReadVariable, name: string): FreePath[] {
-  const entries =
-    read(name)?.split(",").map((entry) => entry.trim()).filter(Boolean) ?? [];
+  const entries = read(name)?.split(",").map((entry) => entry.trim()).filter(Boolean) ?? [];
   return entries.map((entry) => {
     const [provider = "", method = "", path = "", ...more] = entry.split(/\s+/);
     const isGood = provider in PROVIDERS && /^(GET|POST)$/.test(method) &&
