@@ -18,7 +18,7 @@ import { openQueue } from "./open-queue.ts";
 import type { UsageQueue } from "./queue-types.ts";
 import { recordEvent, recordEvents } from "./record-usage.ts";
 import { openReports } from "./reports.ts";
-import { logExecution, runExecution } from "./run-execution.ts";
+import { deleteExecution, executionDetails, logExecution, runExecution } from "./run-execution.ts";
 import { openSession, type Session, type TallybaseOptions } from "./session.ts";
 import type { Tallybase } from "./tallybase.ts";
 import {
@@ -73,6 +73,8 @@ export function createTallybase(
     executeWithTracking: executeWith(session),
     execution: (context, fn) => runExecution(session, context, fn),
     logExecution: (execution, call) => logExecution(session, execution, call),
+    executionDetails: (id, call) => executionDetails(session, id, call),
+    deleteExecution: (id, call) => deleteExecution(session, id, call),
     reports: openReports(session),
     get queue() {
       queue ??= openQueue(session, settings.queue ?? {});

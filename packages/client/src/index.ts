@@ -47,20 +47,32 @@ export type {
 export { mintEventId } from "./mint-event-id.ts";
 export type { FlushReport, QueueOptions, QueueStore, UsageQueue } from "./queue-types.ts";
 export type { Recorded } from "./record-usage.ts";
-export type { ReportArguments, Reports } from "./reports.ts";
+export type { Reports } from "./reports.ts";
 export type {
+  AnomalyRow,
   BreakdownRow,
+  BucketRow,
   DateRange,
+  FilterValue,
+  Forecast,
+  PeakRow,
   ReportBucket,
   ReportDimension,
   ReportFilters,
+  ReportMeasure,
   ReportRequest,
-  ReportRow,
+  StatisticsRow,
   TimeseriesRow,
+  TopPackageRow,
+  TopUserRow,
+  TrendRow,
   UsageMeasures,
+  UsageTotals,
 } from "./reports-types.ts";
 export { type ByteUnit, type ResourceContext, resources } from "./resources.ts";
 export type {
+  DeletedExecution,
+  ExecutionDetails,
   ExecutionLog,
   ExecutionRun,
   ExecutionStatus,

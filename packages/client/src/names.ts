@@ -2,7 +2,14 @@
 export type Wire = Record<string, unknown>;
 
 /** Keys whose value belongs to the caller: its keys are data, not names of ours. */
-const opaque = new Set(["classes", "request_metadata"]);
+const opaque = new Set([
+  "classes",
+  "request_metadata",
+  "input_data",
+  "output_data",
+  "metadata",
+  "status_breakdown",
+]);
 
 const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const camelCase = (name: string) =>

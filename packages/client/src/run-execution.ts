@@ -59,6 +59,28 @@ export interface LoggedExecution {
   totalCostUsd: number | null;
 }
 
+/** Everything that is known of a run, with the events of its calls. */
+export interface ExecutionDetails extends LoggedExecution {
+  packageName: string;
+  userId: string | null;
+  error: string | null;
+  inputData: unknown;
+  outputData: unknown;
+  metadata: Record<string, unknown> | null;
+  startedAt: string | null;
+  completedAt: string | null;
+  /** In their order, each at its cost after re-rating. */
+  events: (UsageEvent & { id: string })[];
+}
+
+/** A run that was hidden. */
+export interface DeletedExecution {
+  id: string;
+  deletedAt: string;
+  /** Null for the operator. */
+  deletedBy: string | null;
+}
+
 /** What to run: a package's name and what else is known of the run. */
 export interface RunContext
   extends Omit<ExecutionLog, "packageId" | "packageName" | "status" | "error" | "outputData"> {
@@ -91,6 +113,24 @@ export function logExecution(
   const named = withOrganization(session, { ...execution, id: execution.id ?? mintEventId() });
   const retries = { ...options, retries: session.retries };
   return ask(session, "log_execution", { execution: toWire(named) }, retries);
+}
+
+/** Everything about one run. */
+export function executionDetails(
+  session: Session,
+  id: string,
+  { maxEvents, ...options }: CallOptions & { maxEvents?: number | undefined } = {},
+): Promise<Result<ExecutionDetails>> {
+  return ask(session, "execution_details", toWire({ id, maxEvents }), options);
+}
+
+/** Hides one run. */
+export function deleteExecution(
+  session: Session,
+  id: string,
+  options?: CallOptions,
+): Promise<Result<DeletedExecution>> {
+  return ask(session, "delete_execution", { id }, options);
 }
 
 /** Runs an agent's function between the two log entries of its execution. */

@@ -9,7 +9,14 @@ import type { CallContext, Tracked } from "./meter-types.ts";
 import type { UsageQueue } from "./queue-types.ts";
 import type { Recorded } from "./record-usage.ts";
 import type { Reports } from "./reports.ts";
-import type { ExecutionLog, ExecutionRun, LoggedExecution, RunContext } from "./run-execution.ts";
+import type {
+  DeletedExecution,
+  ExecutionDetails,
+  ExecutionLog,
+  ExecutionRun,
+  LoggedExecution,
+  RunContext,
+} from "./run-execution.ts";
 import type {
   BatchReceipt,
   CallOptions,
@@ -321,6 +328,35 @@ export interface Tallybase {
    * ```
    */
   logExecution(execution: ExecutionLog, options?: CallOptions): Promise<Result<LoggedExecution>>;
+
+  /**
+   * Everything about one run: its data, its times, and the events of its calls (1000 unless you say
+   * otherwise).
+   *
+   * @returns Error: `PT404` when there is none that you may see.
+   *
+   * @example
+   * ```ts
+   * const { data: run } = await tally.executionDetails(id);
+   * for (const event of run?.events ?? []) console.log(event.model, event.costUsd);
+   * ```
+   */
+  executionDetails(
+    id: string,
+    options?: CallOptions & { maxEvents?: number | undefined },
+  ): Promise<Result<ExecutionDetails>>;
+
+  /**
+   * Hides a run from lists and members; for admins. What it used stays counted.
+   *
+   * @returns Errors: `PT403`, `PT404`.
+   *
+   * @example
+   * ```ts
+   * await tally.deleteExecution(id);
+   * ```
+   */
+  deleteExecution(id: string, options?: CallOptions): Promise<Result<DeletedExecution>>;
 
   /** What was used: totals, series, trends, forecasts. */
   readonly reports: Reports;

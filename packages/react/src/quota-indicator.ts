@@ -91,6 +91,8 @@ export function QuotaIndicator(props: QuotaIndicatorProps): ReactElement | null 
         { id: labelId, className: "tallybase-quota-label", ...styled(styles.label) },
         label ?? words.label,
       ),
+      // Without our styles, and to those who listen, these are words of one line.
+      " ",
       words.warning &&
         createElement(
           "strong",

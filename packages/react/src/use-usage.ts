@@ -4,7 +4,7 @@ import {
   monthToDate,
   type ReportFilters,
   today,
-  type UsageMeasures,
+  type UsageTotals,
 } from "@tallybase/client";
 import { useTallybase } from "./provider.ts";
 import { type Answer, useAnswer } from "./use-answer.ts";
@@ -21,8 +21,8 @@ export interface UseUsageOptions {
 }
 
 /** What {@link useUsage} answers: `usage` is null while loading. */
-export interface UsageAnswer extends Omit<Answer<UsageMeasures>, "data"> {
-  usage: UsageMeasures | null;
+export interface UsageAnswer extends Omit<Answer<UsageTotals>, "data"> {
+  usage: UsageTotals | null;
 }
 
 /**
