@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
-import { runPgbench } from "./run-pgbench.ts";
+import { runPgbench } from "../run-pgbench.ts";
 import { callOf } from "./scripts.ts";
 
 /** What one open snapshot does to one organization. */

@@ -16,7 +16,7 @@ import { ensureDebianPackages } from "../../scripts/databases/ensure-debian-pack
 import { prepareServer } from "../../scripts/databases/prepare-server.ts";
 import { readSupabase } from "../../scripts/run-supabase.ts";
 import { addEvents, addOpenHolds, arrange } from "./arrange.ts";
-import { compare } from "./compare.ts";
+import { compare } from "../compare.ts";
 import { countGrants } from "./count-grants.ts";
 import { measureSnapshot } from "./measure-snapshot.ts";
 import {

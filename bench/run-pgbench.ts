@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { POSTGRES_15 } from "../../scripts/databases/ensure-debian-packages.ts";
+import { POSTGRES_15 } from "../scripts/databases/ensure-debian-packages.ts";
 
 /** What one run of pgbench came to. */
 export interface PgbenchRun {
