@@ -65,7 +65,8 @@ function recorded(count = 1): Record<string, unknown>[] {
   const events = [...project.events.values()];
   expect(events).toHaveLength(count);
   const bills = provider.requests().map(({ classes }) => classes);
-  for (const [index, { classes }] of events.entries()) {
+  for (const [index, { classes, status, is_estimated }] of events.entries()) {
+    expect({ status, is_estimated }).toEqual({ status: "success", is_estimated: false });
     const billed = Object.entries(bills[index] ?? {}).filter(([, amount]) => amount > 0);
     expect(classes).toEqual(Object.fromEntries(billed));
   }

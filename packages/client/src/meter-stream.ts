@@ -7,7 +7,8 @@ type End = "success" | "failed" | "aborted";
 
 /** Watches one stream go by and settles once, however it ends. */
 interface StreamMeter {
-  see(chunk: unknown): void;
+  /** Takes a chunk; true when nothing comes after it. */
+  see(chunk: unknown): boolean;
   end(how: End): Promise<unknown>;
   usage: Promise<CallUsage>;
 }
@@ -44,6 +45,7 @@ function isEventStream({ headers, ok }: Response): boolean {
 function openMeter(call: AdmittedCall): StreamMeter {
   const accumulator = call.readers.createStreamAccumulator(call.attribution.provider);
   const keepHold = holdKeeper(call);
+  const isLast = lastFrameWatcher();
   let settling: Promise<CallUsage> | undefined;
   let settle: (settled: Promise<CallUsage>) => void;
   const usage = new Promise<CallUsage>((resolve) => {
@@ -63,8 +65,10 @@ function openMeter(call: AdmittedCall): StreamMeter {
   return {
     see(chunk) {
       keepHold();
-      if (typeof chunk === "string" || chunk instanceof Uint8Array) accumulator.pushBytes(chunk);
-      else accumulator.push(chunk);
+      const isBytes = typeof chunk === "string" || chunk instanceof Uint8Array;
+      if (!isBytes) accumulator.push(chunk);
+      else accumulator.pushBytes(chunk);
+      return isBytes && isLast(chunk);
     },
     end(how) {
       settling ??= finish(how);
@@ -72,6 +76,17 @@ function openMeter(call: AdmittedCall): StreamMeter {
       return settling;
     },
     usage,
+  };
+}
+
+/** Sees the `[DONE]` that ends a stream of OpenAI's kind, however it is cut. */
+function lastFrameWatcher(): (chunk: string | Uint8Array) => boolean {
+  const decoder = new TextDecoder();
+  let tail = "";
+  return (chunk) => {
+    tail += typeof chunk === "string" ? chunk.slice(-20) : decoder.decode(chunk.subarray(-20));
+    tail = tail.slice(-20);
+    return /data: ?\[DONE\]/.test(tail);
   };
 }
 
@@ -147,7 +162,8 @@ function meterReadable(
           await meter.end("success");
           return controller.close();
         }
-        meter.see(step.value);
+        // SDKs leave at the last frame, without waiting for the end: it is given when all is recorded.
+        if (meter.see(step.value)) await meter.end("success");
         controller.enqueue(step.value);
       },
       async cancel(reason) {

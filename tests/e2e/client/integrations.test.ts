@@ -102,6 +102,7 @@ describe("a metered SDK: the ledger says what the provider bills", () => {
     const events = await eventsOf(tenant.organizationId);
     expect(events.map(({ classes }) => classes)).toEqual(bills.map(billedClasses));
     expect(events.every(({ cost_usd }) => Number(cost_usd) > 0)).toBe(true);
+    expect(events.some(({ is_estimated }) => is_estimated)).toBe(false);
     expect(await openHolds(tenant.organizationId)).toBe(0);
   }
 });
