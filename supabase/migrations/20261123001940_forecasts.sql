@@ -11,29 +11,46 @@ begin
   if v_length = 0 then
     return array_fill(0::double precision, array[forecast_days.days]);
   end if;
-  with days as (
+  with days as materialized (
     select h.place, h.amount, (forecast_days.first_weekday + h.place - 1) % 7 as weekday, v_length - h.place as age
     from unnest(forecast_days.history) with ordinality as h (amount, place)
   ),
-  -- Outliers are cut to three (robust) standard deviations of their weekday's level, by medians.
+  -- Outliers are days that stand out of the week around them, once weekdays are made alike: a spike is
+  -- one, the days after the level has changed are not. They are cut to three (robust) standard deviations.
   medians as (
     select d.weekday, percentile_cont(0.5) within group (order by d.amount) as middle
     from days as d
     group by d.weekday
   ),
-  spread as (
-    select 1.4826 * percentile_cont(0.5) within group (order by abs(d.amount - m.middle)) as deviation
+  factors as (
+    select m.weekday, case when v_length < 14 then 1 else m.middle / nullif(avg(m.middle) over (), 0) end as factor
+    from medians as m
+  ),
+  alike as materialized (
+    select d.*, f.factor, d.amount / nullif(f.factor, 0) as ratio
     from days as d
-    join medians as m using (weekday)
+    join factors as f using (weekday)
+  ),
+  smooth as materialized (
+    select a.place, percentile_cont(0.5) within group (order by n.ratio) as middle
+    from alike as a
+    join alike as n on n.place between a.place - 3 and a.place + 3
+    group by a.place
+  ),
+  spread as (
+    select greatest(1.4826 * percentile_cont(0.5) within group (order by abs(a.ratio - s.middle)),
+      0.1 * percentile_cont(0.5) within group (order by s.middle)) as deviation
+    from alike as a
+    join smooth as s using (place)
   ),
   cut as (
-    select d.weekday, d.age, case
-      when v_length < 14 or s.deviation = 0 then d.amount
-      else greatest(least(d.amount, m.middle + 3 * s.deviation), m.middle - 3 * s.deviation)
+    select a.weekday, a.age, case
+      when v_length < 14 or a.ratio is null or p.deviation is null then a.amount
+      else a.factor * greatest(least(a.ratio, s.middle + 3 * p.deviation), s.middle - 3 * p.deviation)
     end as amount
-    from days as d
-    join medians as m using (weekday)
-    cross join spread as s
+    from alike as a
+    join smooth as s using (place)
+    cross join spread as p
   ),
   -- A weekday's share of the week, drawn towards an even one by as much as few weeks say little.
   level as (
@@ -74,13 +91,14 @@ language plpgsql immutable security invoker set search_path = ''
 as $$
 declare
   v_length integer := coalesce(cardinality(forecast_errors.history), 0);
-  -- Every day with two weeks before it is an origin; a long horizon leaves fewer, a week's worth at least.
+  -- An origin is each of the last three weeks of days with two weeks before it; a long horizon leaves fewer, a week of
+  -- them at least.
   v_days integer := greatest(1, least(forecast_errors.days, v_length - 20));
   v_errors double precision[] := '{}';
   v_expected double precision;
   v_actual double precision;
 begin
-  for v_origin in 14 .. v_length - v_days loop
+  for v_origin in greatest(14, v_length - v_days - 20) .. v_length - v_days loop
     select sum(f.amount) into v_expected
     from unnest(tally.forecast_days(
       forecast_errors.history[1:v_origin], forecast_errors.first_weekday, v_days)) as f (amount);

@@ -61,7 +61,7 @@ function makeQuestion(): Question {
   // Mostly asked where the clock is odd; now and then from another part of the world.
   const { timezone } = random() < 0.8 ? place : pick(random, PLACES);
   const [one, other] = [momentNear(random, place.around, 5), momentNear(random, place.around, 5)];
-  const startsAt = one < other ? one : other;
+  const startsAt = new Date(Math.min(one.getTime(), other.getTime()));
   const bucket = pick(random, ["day", null, "week", "month", "hour"]);
   return {
     organizationId,
