@@ -15,6 +15,10 @@ const COMMANDS: Record<string, Command> = {
     summary: "Print the addresses and keys of the running stack",
     load: () => import("./commands/status.ts"),
   },
+  stripe: {
+    summary: "Set up Stripe, report usage, compare with its sums",
+    load: () => import("./stripe/run-stripe.ts"),
+  },
   stop: {
     summary: "Stop the running stack",
     load: () => import("./commands/stop.ts"),

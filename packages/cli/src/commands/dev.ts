@@ -14,13 +14,15 @@ import { claimRun, PROCESS_TITLE, publishRun, releaseRun } from "../state/run-fi
 
 const HELP = `Usage: tallybase dev [options]        (npm start -- [options])
 
-Runs the local stack until Ctrl-C: Postgres, REST and Auth, the edge functions, a fake provider.
+Runs the local stack until Ctrl-C: Postgres, REST and Auth, the edge functions, a fake provider, a
+fake Stripe.
 
   --reset                 Start over with an empty database
-  --port <number>         Port of the API; the database and the fake provider take the next two.
+  --port <number>         Port of the API; the database and the two fakes take the next three.
                           Default: [api] port of supabase/config.toml. 0: free ports
   --db-port <number>      Port of the database
   --provider-port <number>  Port of the fake provider
+  --stripe-port <number>  Port of the fake Stripe
   --env-file <file>       Settings of the edge functions, for example provider keys.
                           Default: supabase/functions/.env
   --no-demo               No demo organization
@@ -117,6 +119,7 @@ function readOptions(args: string[]): DevOptions | null {
       port: { type: "string" },
       "db-port": { type: "string" },
       "provider-port": { type: "string" },
+      "stripe-port": { type: "string" },
       "env-file": { type: "string" },
       "no-demo": { type: "boolean", default: false },
       project: { type: "string", default: "." },
@@ -146,6 +149,7 @@ function readOptions(args: string[]): DevOptions | null {
       api: readPort("--port", values.port) ?? readConfig(project.supabaseDir).apiPort,
       db: readPort("--db-port", values["db-port"]),
       provider: readPort("--provider-port", values["provider-port"]),
+      stripe: readPort("--stripe-port", values["stripe-port"]),
     },
   };
 }

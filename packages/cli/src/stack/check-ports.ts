@@ -6,6 +6,7 @@ export interface StackPorts {
   api: number;
   db: number;
   provider: number;
+  stripe: number;
 }
 
 /** What the person asked for; what is not said follows from the API port. */
@@ -13,6 +14,7 @@ export interface WantedPorts {
   api: number;
   db: number | undefined;
   provider: number | undefined;
+  stripe: number | undefined;
 }
 
 /** Turns wishes into ports: 0 means a free one, the others count up from the API port. */
@@ -23,13 +25,19 @@ export async function choosePorts(wanted: WantedPorts): Promise<StackPorts> {
     api: await orFree(wanted.api),
     db: await orFree(wanted.db ?? next(1)),
     provider: await orFree(wanted.provider ?? next(2)),
+    stripe: await orFree(wanted.stripe ?? next(3)),
   };
 }
 
 /** @throws CliError that says who has a port, and how to use another */
 export async function requireFreePorts(ports: Partial<StackPorts>): Promise<void> {
-  const flags = { api: "--port", db: "--db-port", provider: "--provider-port" };
-  for (const part of ["api", "db", "provider"] as const) {
+  const flags = {
+    api: "--port",
+    db: "--db-port",
+    provider: "--provider-port",
+    stripe: "--stripe-port",
+  };
+  for (const part of ["api", "db", "provider", "stripe"] as const) {
     const port = ports[part];
     if (port === undefined || !(await isPortTaken(port))) continue;
     const owner = describeListener(port) ?? "another process";

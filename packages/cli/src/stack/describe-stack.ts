@@ -22,6 +22,7 @@ function pretty(info: StackInfo): string {
     ["Functions", info.FUNCTIONS_URL],
     ["Database", info.DB_URL],
     ["Fake provider", info.FAKE_PROVIDER_URL],
+    ["Fake Stripe", `${info.FAKE_STRIPE_URL}/__fake/usage`],
     ["Publishable key", info.PUBLISHABLE_KEY],
     ["Secret key", info.SECRET_KEY],
   ];

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { startFakeProvider } from "@tallybase/fake-provider";
+import { startFakeStripe } from "@tallybase/fake-stripe";
 import postgres, { type Sql } from "postgres";
 import type { CliError } from "../cli-error.ts";
 import { bootstrapRoles } from "../database/bootstrap-roles.ts";
@@ -13,10 +14,12 @@ import { isUpToDate, listMigrations, pushMigrations } from "./apply-migrations.t
 import type { StackPorts } from "./check-ports.ts";
 import { type Database, openEmbedded, useDatabase } from "./open-database.ts";
 import { type Lite, openLite, prepareAuth } from "./open-lite.ts";
+import { prepareBilling } from "./prepare-billing.ts";
 import { DEMO, prepareDemo } from "./prepare-demo.ts";
 import { providerSettings } from "./provider-settings.ts";
 import { runScheduler } from "./run-scheduler.ts";
 import { serveOrigin } from "./serve-origin.ts";
+import { LOCAL_WEBHOOK_SECRET, stripeSettings } from "./stripe-settings.ts";
 
 /** What a stack is started with. */
 export interface StackOptions {
@@ -65,14 +68,25 @@ export async function startStack(
 
   const provider = await startFakeProvider({ port: ports.provider });
   resources.defer(() => provider.close());
+  const stripe = await startFakeStripe({ port: ports.stripe });
+  resources.defer(() => stripe.close());
 
-  const info = describe(options, keys, provider.url);
+  const info = describe(options, keys, { provider: provider.url, stripe: stripe.url });
+  stripe.account.webhooks.target = {
+    url: `${info.FUNCTIONS_URL}/stripe-webhook`,
+    secret: LOCAL_WEBHOOK_SECRET,
+  };
   const functions = hostFunctions({
     supabaseDir: project.supabaseDir,
     logsDir,
     settings: () => {
       const own = readEnvFile(options.envFile);
-      return { ...providerSettings(own, provider.url), ...own, ...projectSettings(info) };
+      return {
+        ...providerSettings(own, provider.url),
+        ...stripeSettings(own, stripe.url),
+        ...own,
+        ...projectSettings(info),
+      };
     },
     onReload: () => report.note("Functions reloaded"),
   });
@@ -115,7 +129,7 @@ export async function startStack(
 function describe(
   { ports, databaseUrl }: StackOptions,
   keys: StackKeys,
-  providerUrl: string,
+  fakes: { provider: string; stripe: string },
 ): StackInfo {
   const api = `http://127.0.0.1:${ports.api}`;
   return {
@@ -124,7 +138,8 @@ function describe(
     AUTH_URL: `${api}/auth/v1`,
     FUNCTIONS_URL: `${api}/functions/v1`,
     DB_URL: databaseUrl ?? `postgresql://postgres:postgres@127.0.0.1:${ports.db}/postgres`,
-    FAKE_PROVIDER_URL: providerUrl,
+    FAKE_PROVIDER_URL: fakes.provider,
+    FAKE_STRIPE_URL: fakes.stripe,
     PUBLISHABLE_KEY: keys.publishableKey,
     SECRET_KEY: keys.secretKey,
     JWT_SECRET: keys.jwtSecret,
@@ -179,6 +194,7 @@ async function addDemo(
 ): Promise<void> {
   const apiKey = await prepareDemo(sql, lite, keys);
   if (apiKey === null) return;
+  await prepareBilling(sql, info.FAKE_STRIPE_URL);
   info.DEMO_EMAIL = DEMO.email;
   info.DEMO_PASSWORD = DEMO.password;
   info.DEMO_ORGANIZATION_ID = DEMO.organizationId;

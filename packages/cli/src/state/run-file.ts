@@ -11,6 +11,7 @@ export interface StackInfo {
   FUNCTIONS_URL: string;
   DB_URL: string;
   FAKE_PROVIDER_URL: string;
+  FAKE_STRIPE_URL: string;
   PUBLISHABLE_KEY: string;
   SECRET_KEY: string;
   JWT_SECRET: string;
