@@ -192,44 +192,127 @@ comment on function tally.round_archived(timestamptz) is
   'A moment; within a month whose events were archived, the start of its 15 minutes: finer than that only events are.';
 revoke execute on function tally.round_archived(timestamptz) from public, anon, authenticated;
 
-create function tally.cut_range(boundaries timestamptz[], has_days boolean)
-returns table (span integer, minutes integer, starts_at timestamptz, ends_at timestamptz)
+create function tally.rollup_levels(kind text)
+returns integer[]
+language sql immutable security invoker set search_path = ''
+as $$
+  select case rollup_levels.kind when 'totals' then '{15}'::integer[] else '{1440,15}' end
+$$;
+comment on function tally.rollup_levels(text) is
+  'The lengths of buckets, in minutes, that rollups have, longest first: totals (everything together), dimensions, actors, durations, packages.';
+revoke execute on function tally.rollup_levels(text) from public, anon, authenticated;
+
+create function tally.cut_days(points timestamptz[])
+returns table (span integer, minus_span integer, minutes integer, starts_at timestamptz, ends_at timestamptz)
 language plpgsql immutable security invoker set search_path = ''
 as $$
+declare
+  v_first timestamptz := cut_days.points[1];
+  v_last timestamptz := cut_days.points[cardinality(cut_days.points)];
 begin
   return query
-  select s.span, p.minutes, p.starts_at, p.ends_at
+  with parts as (
+    select d.day, c.point as starts_at, lead(c.point) over (partition by d.day order by c.point) as ends_at
+    from generate_series(date_bin('1 day', v_first, timestamptz 'epoch'), v_last - interval '1 microsecond', interval '1 day')
+      as d (day)
+    cross join lateral (
+      select d.day as point
+      union
+      select d.day + interval '1 day'
+      union
+      select p.point from unnest(cut_days.points) as p (point)
+      where p.point > d.day and p.point < d.day + interval '1 day'
+    ) as c
+  ),
+  known as (
+    select p.*, p.ends_at - p.starts_at as length,
+      case when p.starts_at >= v_first and p.starts_at < v_last then width_bucket(p.starts_at, cut_days.points) end as span
+    from parts as p
+    where p.ends_at is not null
+  ),
+  ranked as (
+    select k.*,
+      coalesce(sum(k.length) filter (where k.span is null) over (partition by k.day), interval '0') as outside,
+      first_value(k.span) over w as main_span,
+      first_value(k.length) over w as main_length,
+      row_number() over w as place
+    from known as k
+    window w as (partition by k.day order by k.span is null, k.length desc, k.starts_at)
+  )
+  -- The whole day for its longest part, the other parts taken off it, where that is less to read.
+  select r.main_span, null::integer, 1440, r.day, r.day + interval '1 day'
+  from ranked as r
+  where r.place = 1 and r.main_length > r.outside + interval '2 hours'
+  union all
+  select r.span, r.main_span, 15, r.starts_at, r.ends_at
+  from ranked as r
+  where r.place > 1 and r.main_length > r.outside + interval '2 hours'
+  union all
+  select r.span, null, 15, r.starts_at, r.ends_at
+  from ranked as r
+  where r.span is not null and r.main_length <= r.outside + interval '2 hours';
+end;
+$$;
+comment on function tally.cut_days(timestamptz[]) is
+  'Where the spans between moments (on quarters of an hour) are to be read: whole days (UTC), and quarters of an hour that go to a span and are taken off minus_span, the one that the day was given to.';
+revoke execute on function tally.cut_days(timestamptz[]) from public, anon, authenticated;
+
+create function tally.cut_range(boundaries timestamptz[], levels integer[])
+returns table (span integer, minus_span integer, minutes integer, starts_at timestamptz, ends_at timestamptz)
+language plpgsql immutable security invoker set search_path = ''
+as $$
+declare
+  v_spans integer := cardinality(cut_range.boundaries) - 1;
+  v_starts_at timestamptz := cut_range.boundaries[1];
+  v_ends_at timestamptz := cut_range.boundaries[v_spans + 1];
+  v_first timestamptz := date_bin('15 minutes', v_starts_at + interval '15 minutes' - interval '1 microsecond', timestamptz 'epoch');
+  v_last timestamptz := date_bin('15 minutes', v_ends_at, timestamptz 'epoch');
+  v_points timestamptz[];
+begin
+  if v_first > v_last then
+    return query select 1, null::integer, 0, v_starts_at, v_ends_at where v_starts_at < v_ends_at;
+    return;
+  end if;
+  -- What the range cuts off of quarters of an hour is read from the events (0 minutes).
+  return query
+  select 1, null::integer, 0, v_starts_at, v_first where v_starts_at < v_first
+  union all
+  select v_spans, null, 0, v_last, v_ends_at where v_last < v_ends_at;
+  if v_first = v_last then
+    return;
+  end if;
+  v_points := cut_range.boundaries;
+  v_points[1] := v_first;
+  v_points[v_spans + 1] := v_last;
+  return query
+  select p.span, p.minus_span, q.minutes, q.starts_at, q.ends_at
   from (
-    select
-      n as span, b.starts_at, b.ends_at,
-      date_bin('15 minutes', b.starts_at + interval '15 minutes' - interval '1 microsecond', timestamptz 'epoch') as first_quarter,
-      date_bin('15 minutes', b.ends_at, timestamptz 'epoch') as last_quarter,
-      date_bin('1 day', b.starts_at + interval '1 day' - interval '1 microsecond', timestamptz 'epoch') as first_day,
-      date_bin('1 day', b.ends_at, timestamptz 'epoch') as last_day
-    from generate_series(1, cardinality(cut_range.boundaries) - 1) as n
-    cross join lateral (select cut_range.boundaries[n] as starts_at, cut_range.boundaries[n + 1] as ends_at) as b
-  ) as s
-  cross join lateral (
-    select 0 as minutes, s.starts_at, s.ends_at where s.first_quarter > s.last_quarter
+    select d.* from tally.cut_days(v_points) as d where 1440 = any (cut_range.levels)
     union all
-    select 0, s.starts_at, s.first_quarter where s.first_quarter <= s.last_quarter
-    union all
-    select 0, s.last_quarter, s.ends_at where s.first_quarter <= s.last_quarter
-    union all
-    select 1440, s.first_day, s.last_day where cut_range.has_days and s.first_day < s.last_day
-    union all
-    select 15, s.first_quarter, s.first_day where cut_range.has_days and s.first_day < s.last_day
-    union all
-    select 15, s.last_day, s.last_quarter where cut_range.has_days and s.first_day < s.last_day
-    union all
-    select 15, s.first_quarter, s.last_quarter where not (cut_range.has_days and s.first_day < s.last_day)
+    select n, null, 15, v_points[n], v_points[n + 1]
+    from generate_series(1, v_spans) as n
+    where 1440 <> all (cut_range.levels)
   ) as p
+  cross join lateral (
+    select date_bin('1 hour', p.starts_at + interval '1 hour' - interval '1 microsecond', timestamptz 'epoch') as first_hour,
+      date_bin('1 hour', p.ends_at, timestamptz 'epoch') as last_hour
+  ) as h
+  cross join lateral (
+    select p.minutes, p.starts_at, p.ends_at
+    where p.minutes = 1440 or 60 <> all (cut_range.levels) or h.first_hour >= h.last_hour
+    union all
+    select c.minutes, c.starts_at, c.ends_at
+    from (values (15, p.starts_at, h.first_hour), (60, h.first_hour, h.last_hour), (15, h.last_hour, p.ends_at))
+      as c (minutes, starts_at, ends_at)
+    where not (p.minutes = 1440 or 60 <> all (cut_range.levels) or h.first_hour >= h.last_hour)
+      and c.starts_at < c.ends_at
+  ) as q
   where p.starts_at < p.ends_at;
 end;
 $$;
-comment on function tally.cut_range(timestamptz[], boolean) is
-  'Where the spans between moments are to be read: whole days (1440) and 15 minutes from the rollups, the rest (0) from the events.';
-revoke execute on function tally.cut_range(timestamptz[], boolean) from public, anon, authenticated;
+comment on function tally.cut_range(timestamptz[], integer[]) is
+  'Where the spans between moments are to be read: buckets of the given lengths (minutes) from the rollups, the rest (0) from the events. What is read counts in span and is taken off minus_span.';
+revoke execute on function tally.cut_range(timestamptz[], integer[]) from public, anon, authenticated;
 
 create function tally.passes(filter tally.report_filter, provider text, model text, tool_name text, operation text,
   resource_type text, service_tier text, status text, unit_type text, is_byok boolean)
@@ -298,7 +381,7 @@ begin
     select c.span, b.provider, b.model, b.tool_name, b.operation, b.resource_type, b.service_tier, b.status, b.unit_type,
       b.is_byok, b.user_id, b.api_key_id, b.request_count, b.input_tokens, b.output_tokens, b.cache_read_tokens,
       b.cache_write_tokens, b.reasoning_tokens, b.units, b.cost_usd, b.unpriced_count, b.duration_ms
-    from tally.cut_range(loose_use.boundaries, false) as c
+    from tally.cut_range(loose_use.boundaries, '{15}') as c
     cross join lateral (
       select r.*
       from tally.recorded_buckets as r
@@ -336,23 +419,35 @@ language plpgsql stable security definer set search_path = '' set jit = off set 
 as $$
 begin
   return query
-  select width_bucket(r.bucket_start, folded_totals.boundaries), null::text, sum(r.request_count)::bigint,
-    sum(r.input_tokens)::bigint, sum(r.output_tokens)::bigint, sum(r.cache_read_tokens)::bigint,
-    sum(r.cache_write_tokens)::bigint, sum(r.reasoning_tokens)::bigint, sum(r.units), sum(r.cost_usd),
-    sum(r.unpriced_count)::bigint, sum(r.duration_count)::bigint, sum(r.duration_ms)::bigint
-  from tally.cut_range(
-    array[folded_totals.boundaries[1], folded_totals.boundaries[cardinality(folded_totals.boundaries)]], false) as c
-  cross join lateral (
-    -- Row by row: between the rows for everything stand those of each dimension.
-    select t.*
-    from generate_series(c.starts_at, c.ends_at - interval '15 minutes', interval '15 minutes') as g (bucket_start)
-    join tally.usage_rollups as t
-      on t.organization_id = folded_totals.organization_id and t.actor_id = 0 and t.minutes = 15
-      and t.bucket_start = g.bucket_start and t.dimension_id = 0
-    offset 0
-  ) as r
-  where c.minutes = 15
-  group by 1;
+  with summed as materialized (
+    select c.span, c.minus_span, sum(r.request_count)::bigint as request_count,
+      sum(r.input_tokens)::bigint as input_tokens, sum(r.output_tokens)::bigint as output_tokens,
+      sum(r.cache_read_tokens)::bigint as cache_read_tokens, sum(r.cache_write_tokens)::bigint as cache_write_tokens,
+      sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units, sum(r.cost_usd) as cost_usd,
+      sum(r.unpriced_count)::bigint as unpriced_count, sum(r.duration_count)::bigint as duration_count,
+      sum(r.duration_ms)::bigint as duration_ms
+    from tally.cut_range(folded_totals.boundaries, tally.rollup_levels('totals')) as c
+    cross join lateral (
+      -- Row by row: between the rows for everything stand those of each dimension.
+      select t.*
+      from generate_series(c.starts_at, c.ends_at - interval '1 microsecond', c.minutes * interval '1 minute') as b (bucket_start)
+      join tally.usage_rollups as t
+        on t.organization_id = folded_totals.organization_id and t.actor_id = 0 and t.minutes = c.minutes
+        and t.bucket_start = b.bucket_start and t.dimension_id = 0
+      where c.minutes > 0
+      offset 0
+    ) as r
+    where c.minutes > 0
+    group by c.span, c.minus_span
+  )
+  select g.span, null::text, sum(g.sign * s.request_count)::bigint, sum(g.sign * s.input_tokens)::bigint, sum(g.sign * s.output_tokens)::bigint,
+    sum(g.sign * s.cache_read_tokens)::bigint, sum(g.sign * s.cache_write_tokens)::bigint,
+    sum(g.sign * s.reasoning_tokens)::bigint, sum(g.sign * s.units), sum(g.sign * s.cost_usd),
+    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint, sum(g.sign * s.duration_ms)::bigint
+  from summed as s
+  cross join lateral (values (s.span, 1), (s.minus_span, -1)) as g (span, sign)
+  where g.span is not null
+  group by g.span;
 end;
 $$;
 comment on function tally.folded_totals(uuid, timestamptz[]) is
@@ -388,13 +483,13 @@ declare
 begin
   return query
   with summed as materialized (
-    select c.span, r.dimension_id, sum(r.request_count)::bigint as request_count,
+    select c.span, c.minus_span, r.dimension_id, sum(r.request_count)::bigint as request_count,
       sum(r.input_tokens)::bigint as input_tokens, sum(r.output_tokens)::bigint as output_tokens,
       sum(r.cache_read_tokens)::bigint as cache_read_tokens, sum(r.cache_write_tokens)::bigint as cache_write_tokens,
       sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units, sum(r.cost_usd) as cost_usd,
       sum(r.unpriced_count)::bigint as unpriced_count, sum(r.duration_count)::bigint as duration_count,
       sum(r.duration_ms)::bigint as duration_ms
-    from tally.cut_range(folded_use.boundaries, true) as c
+    from tally.cut_range(folded_use.boundaries, tally.rollup_levels('dimensions')) as c
     cross join lateral (
       select t.*
       from tally.usage_rollups as t
@@ -405,15 +500,18 @@ begin
       offset 0
     ) as r
     where c.minutes > 0
-    group by c.span, r.dimension_id
+    group by c.span, c.minus_span, r.dimension_id
   )
-  select s.span, tally.dimension_value(folded_use.dimension, d.provider, d.model, d.tool_name, d.operation,
+  select g.span, tally.dimension_value(folded_use.dimension, d.provider, d.model, d.tool_name, d.operation,
       d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok, null, null),
-    sum(s.request_count)::bigint, sum(s.input_tokens)::bigint, sum(s.output_tokens)::bigint,
-    sum(s.cache_read_tokens)::bigint, sum(s.cache_write_tokens)::bigint, sum(s.reasoning_tokens)::bigint, sum(s.units),
-    sum(s.cost_usd), sum(s.unpriced_count)::bigint, sum(s.duration_count)::bigint, sum(s.duration_ms)::bigint
+    sum(g.sign * s.request_count)::bigint, sum(g.sign * s.input_tokens)::bigint, sum(g.sign * s.output_tokens)::bigint,
+    sum(g.sign * s.cache_read_tokens)::bigint, sum(g.sign * s.cache_write_tokens)::bigint,
+    sum(g.sign * s.reasoning_tokens)::bigint, sum(g.sign * s.units), sum(g.sign * s.cost_usd),
+    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint, sum(g.sign * s.duration_ms)::bigint
   from summed as s
+  cross join lateral (values (s.span, 1), (s.minus_span, -1)) as g (span, sign)
   join tally.usage_dimensions as d on d.organization_id = folded_use.organization_id and d.id = s.dimension_id
+  where g.span is not null
   group by 1, 2;
 end;
 $$;
@@ -440,15 +538,15 @@ declare
 begin
   return query
   with summed as materialized (
-    select r.span, r.actor_id, r.dimension_id, sum(r.request_count)::bigint as request_count,
+    select r.span, r.minus_span, r.actor_id, r.dimension_id, sum(r.request_count)::bigint as request_count,
       sum(r.input_tokens)::bigint as input_tokens, sum(r.output_tokens)::bigint as output_tokens,
       sum(r.cache_read_tokens)::bigint as cache_read_tokens, sum(r.cache_write_tokens)::bigint as cache_write_tokens,
       sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units, sum(r.cost_usd) as cost_usd,
       sum(r.unpriced_count)::bigint as unpriced_count, sum(r.duration_count)::bigint as duration_count,
       sum(r.duration_ms)::bigint as duration_ms
     from (
-      select c.span, l.*
-      from tally.cut_range(folded_use_of_actors.boundaries, true) as c
+      select c.span, c.minus_span, l.*
+      from tally.cut_range(folded_use_of_actors.boundaries, tally.rollup_levels('actors')) as c
       cross join unnest(v_actors) as a (id)
       cross join lateral (
         select t.*
@@ -460,8 +558,8 @@ begin
       where c.minutes > 0 and cardinality(v_actors) <= 100
       union all
       -- Of very many: what stands in the range, whoever it is by.
-      select c.span, l.*
-      from tally.cut_range(folded_use_of_actors.boundaries, true) as c
+      select c.span, c.minus_span, l.*
+      from tally.cut_range(folded_use_of_actors.boundaries, tally.rollup_levels('actors')) as c
       cross join lateral (
         select t.*
         from tally.usage_rollups as t
@@ -473,17 +571,20 @@ begin
       where c.minutes > 0 and cardinality(v_actors) > 100
     ) as r
     where r.dimension_id = any (v_dimensions)
-    group by r.span, r.actor_id, r.dimension_id
+    group by r.span, r.minus_span, r.actor_id, r.dimension_id
   )
-  select s.span, tally.dimension_value(folded_use_of_actors.dimension, d.provider, d.model, d.tool_name, d.operation,
+  select g.span, tally.dimension_value(folded_use_of_actors.dimension, d.provider, d.model, d.tool_name, d.operation,
       d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok, a.user_id, a.api_key_id),
-    sum(s.request_count)::bigint, sum(s.input_tokens)::bigint, sum(s.output_tokens)::bigint,
-    sum(s.cache_read_tokens)::bigint, sum(s.cache_write_tokens)::bigint, sum(s.reasoning_tokens)::bigint, sum(s.units),
-    sum(s.cost_usd), sum(s.unpriced_count)::bigint, sum(s.duration_count)::bigint, sum(s.duration_ms)::bigint
+    sum(g.sign * s.request_count)::bigint, sum(g.sign * s.input_tokens)::bigint, sum(g.sign * s.output_tokens)::bigint,
+    sum(g.sign * s.cache_read_tokens)::bigint, sum(g.sign * s.cache_write_tokens)::bigint,
+    sum(g.sign * s.reasoning_tokens)::bigint, sum(g.sign * s.units), sum(g.sign * s.cost_usd),
+    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint, sum(g.sign * s.duration_ms)::bigint
   from summed as s
+  cross join lateral (values (s.span, 1), (s.minus_span, -1)) as g (span, sign)
   join tally.usage_dimensions as d
     on d.organization_id = folded_use_of_actors.organization_id and d.id = s.dimension_id
   join tally.usage_actors as a on a.organization_id = folded_use_of_actors.organization_id and a.id = s.actor_id
+  where g.span is not null
   group by 1, 2;
 end;
 $$;
@@ -526,7 +627,9 @@ begin
     select * from tally.folded_use_of_actors(usage_range.organization_id, v_bounds, v_filter, usage_range.dimension)
     where usage_range.filters ?| array['user_id', 'api_key_id'] or usage_range.dimension in ('user_id', 'api_key_id')
   ) as u
-  group by u.span, u.dimension;
+  group by u.span, u.dimension
+  -- What was taken off a day may leave nothing.
+  having sum(u.request_count) <> 0 or sum(u.cost_usd) <> 0 or sum(u.unpriced_count) <> 0;
 end;
 $$;
 comment on function tally.usage_range(uuid, timestamptz[], jsonb, text) is

@@ -4,30 +4,25 @@ create function tally.duration_slots(organization_id uuid, boundaries timestampt
 returns table (slot integer, request_count bigint)
 language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
 as $$
+declare
+  v_dimensions bigint[] := tally.passing_dimensions(duration_slots.organization_id, duration_slots.filter);
 begin
   return query
-  with named as materialized (
-    select d.id
-    from tally.usage_dimensions as d
-    where d.organization_id = duration_slots.organization_id
-      and tally.passes(duration_slots.filter, d.provider, d.model, d.tool_name, d.operation, d.resource_type,
-        d.service_tier, d.status, d.unit_type, d.is_byok)
-  ),
-  slots as (
-    select r.slot, r.request_count
-    from tally.cut_range(duration_slots.boundaries, true) as c
+  with slots (slot, request_count) as (
+    select r.slot, case when c.span is null then -r.request_count else r.request_count end
+    from tally.cut_range(duration_slots.boundaries, tally.rollup_levels('durations')) as c
     cross join lateral (
       select t.*
       from tally.duration_rollups as t
       where t.organization_id = duration_slots.organization_id and t.minutes = c.minutes
         and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
+        and t.dimension_id + 0 = any (v_dimensions)
       offset 0
     ) as r
-    join named as n on n.id = r.dimension_id
     where c.minutes > 0
     union all
     select tally.duration_slot(b.duration_ms), 1
-    from tally.cut_range(duration_slots.boundaries, false) as c
+    from tally.cut_range(duration_slots.boundaries, '{15}') as c
     cross join lateral (
       select r.*
       from tally.recorded_buckets as r

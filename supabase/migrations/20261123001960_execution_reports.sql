@@ -42,10 +42,13 @@ begin
   with pending as materialized (
     select p.* from tally.pending_moves(package_range.organization_id) as p
   ),
-  rows as (
-    select c.span, r.package_id, r.status, r.execution_count, r.queue_count, r.queue_time_ms, r.duration_count,
-      r.duration_ms, r.request_count, r.input_tokens, r.output_tokens, r.cost_usd, r.unpriced_count
-    from tally.cut_range(package_range.boundaries, true) as c
+  rows (span, package_id, status, execution_count, queue_count, queue_time_ms, duration_count, duration_ms, request_count,
+    input_tokens, output_tokens, cost_usd, unpriced_count) as (
+    select g.span, r.package_id, r.status, g.sign * r.execution_count, g.sign * r.queue_count, g.sign * r.queue_time_ms,
+      g.sign * r.duration_count, g.sign * r.duration_ms, g.sign * r.request_count, g.sign * r.input_tokens,
+      g.sign * r.output_tokens, g.sign * r.cost_usd, g.sign * r.unpriced_count
+    from tally.cut_range(package_range.boundaries, tally.rollup_levels('packages')) as c
+    cross join lateral (values (c.span, 1), (c.minus_span, -1)) as g (span, sign)
     cross join lateral (
       select t.*
       from tally.package_rollups as t
@@ -53,7 +56,7 @@ begin
         and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
       offset 0
     ) as r
-    where c.minutes > 0
+    where c.minutes > 0 and g.span is not null
     union all
     select width_bucket(p.bucket_start, package_range.boundaries), p.package_id, p.status, p.execution_count, p.queue_count,
       p.queue_time_ms, p.duration_count, p.duration_ms, p.request_count, p.input_tokens, p.output_tokens, p.cost_usd,
@@ -65,7 +68,7 @@ begin
     select c.span, x.package_id, x.status, 1, (x.queue_time_ms is not null)::integer, coalesce(x.queue_time_ms, 0),
       (x.duration_ms is not null)::integer, coalesce(x.duration_ms, 0), u.request_count, u.total_input_tokens,
       u.total_output_tokens, u.total_cost_usd, u.unpriced_count
-    from tally.cut_range(package_range.boundaries, false) as c
+    from tally.cut_range(package_range.boundaries, '{15}') as c
     join public.executions as x
       on x.organization_id = package_range.organization_id and x.created_at >= c.starts_at and x.created_at < c.ends_at
     cross join lateral tally.usage_of_execution(x.organization_id, x.id) as u
