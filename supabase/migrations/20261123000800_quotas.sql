@@ -110,31 +110,46 @@ grant execute on function tally.quota_period(text, text, timestamptz, timestampt
 
 -- Which quotas an event counts in, and how much. The same conditions stand in tally.recorded_usage and
 -- tally.open_quota (for events), tally.admit (for requests) and tally.record_event (for what no hold kept).
-create view tally.pending_usage with (security_invoker = true) as
-select
-  q.organization_id,
-  q.id as quota_id,
-  e.seq,
-  e.created_at,
-  e.is_beyond_hold,
-  case q.metric
-    when 'cost_usd' then e.cost_usd
-    when 'total_tokens' then e.input_tokens + e.output_tokens
-    when 'input_tokens' then e.input_tokens
-    when 'output_tokens' then e.output_tokens
-    when 'requests' then e.requests
-    when 'units' then coalesce(e.units, 0)
-  end as amount
-from tally.pending_events as e
-join public.usage_quotas as q
-  on q.organization_id = e.organization_id
-  and (q.user_id is null or q.user_id = e.user_id)
-  and (q.api_key_id is null or q.api_key_id = e.api_key_id)
-  and (q.provider is null or q.provider = e.provider)
-  and (q.model is null or q.model = e.model or q.model = e.priced_model)
-  and (q.tool_name is null or q.tool_name = e.tool_name)
-  and (q.resource_type is null or q.resource_type = e.resource_type);
-comment on view tally.pending_usage is 'Unfolded use by quota.';
+create function tally.pending_usage(organization_id uuid, seqs bigint[] default null, among uuid[] default null)
+returns table (quota_id uuid, created_at timestamptz, amount numeric)
+language plpgsql stable rows 100 security definer set search_path = '' set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return query
+  -- Each event is looked up once, however many quotas there are.
+  with entries as materialized (
+    select e.*
+    from tally.pending_events as e
+    where e.organization_id = pending_usage.organization_id
+      and (e.seq = any (pending_usage.seqs) or pending_usage.seqs is null)
+  )
+  select
+    q.id,
+    e.created_at,
+    case q.metric
+      when 'cost_usd' then e.cost_usd
+      when 'total_tokens' then e.input_tokens + e.output_tokens
+      when 'input_tokens' then e.input_tokens
+      when 'output_tokens' then e.output_tokens
+      when 'requests' then e.requests
+      when 'units' then coalesce(e.units, 0)
+    end
+  from entries as e
+  join public.usage_quotas as q
+    on q.organization_id = e.organization_id
+    and (q.id = any (pending_usage.among) or pending_usage.among is null)
+    and (q.user_id is null or q.user_id = e.user_id)
+    and (q.api_key_id is null or q.api_key_id = e.api_key_id)
+    and (q.provider is null or q.provider = e.provider)
+    and (q.model is null or q.model = e.model or q.model = e.priced_model)
+    and (q.tool_name is null or q.tool_name = e.tool_name)
+    and (q.resource_type is null or q.resource_type = e.resource_type);
+end;
+$$;
+comment on function tally.pending_usage(uuid, bigint[], uuid[]) is
+  'Unfolded use by quota, an amount for each event: of all deltas or the given ones, in all quotas or the given ones.';
+revoke execute on function tally.pending_usage(uuid, bigint[], uuid[]) from public, anon, authenticated;
 
 create view tally.pending_releases with (security_invoker = true) as
 select q.organization_id, q.id as quota_id, d.seq, (d.released ->> q.metric)::numeric as amount

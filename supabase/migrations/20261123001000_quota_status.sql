@@ -6,15 +6,17 @@ language plpgsql stable security definer set search_path = '' set enable_seqscan
 as $$
 begin
   return query
+  with pending as materialized (
+    select u.* from tally.pending_usage(quota_states.organization_id, null, quota_states.among) as u
+  )
   select
     q,
     p.starts_at,
     p.ends_at,
     case when p.starts_at = q.period_start then q.current_usage else 0 end + coalesce((
       select sum(u.amount)
-      from tally.pending_usage as u
-      where u.organization_id = q.organization_id and u.quota_id = q.id
-        and u.created_at >= p.starts_at and u.created_at < p.ends_at
+      from pending as u
+      where u.quota_id = q.id and u.created_at >= p.starts_at and u.created_at < p.ends_at
     ), 0),
     q.reserved - coalesce((
       select sum(r.amount)

@@ -35,9 +35,8 @@ begin
       -- The last word on the period that has ended.
       perform tally.note_crossings(v_quota, v_quota.current_usage + coalesce((
         select sum(u.amount)
-        from tally.pending_usage as u
-        where u.organization_id = v_quota.organization_id and u.quota_id = v_quota.id
-          and u.created_at >= v_quota.period_start and u.created_at < v_quota.reset_at
+        from tally.pending_usage(v_quota.organization_id, null, array[v_quota.id]) as u
+        where u.created_at >= v_quota.period_start and u.created_at < v_quota.reset_at
       ), 0), v_quota.period_start, v_quota.reset_at);
     end if;
   end loop;
@@ -72,9 +71,8 @@ begin
   ),
   used as (
     select u.quota_id, sum(u.amount) as amount
-    from tally.pending_usage as u
+    from tally.pending_usage(fold_quotas.organization_id, fold_quotas.seqs) as u
     join periods as p on p.id = u.quota_id and u.created_at >= p.starts_at and u.created_at < p.ends_at
-    where u.organization_id = fold_quotas.organization_id and u.seq = any (fold_quotas.seqs)
     group by u.quota_id
   ),
   given_back as (

@@ -13,20 +13,27 @@ begin
   end if;
 
   return query
-  select 'usage of a quota is the sum of its events', q.organization_id, 'quota ' || q.id,
-    e.recorded + q.opening_usage, q.current_usage + p.pending
-  from public.usage_quotas as q
-  cross join lateral (
-    select tally.recorded_usage(q, q.period_start, coalesce(q.reset_at, 'infinity')) as recorded
-  ) as e
-  cross join lateral (
-    select coalesce(sum(u.amount), 0) as pending
-    from tally.pending_usage as u
-    where u.organization_id = q.organization_id and u.quota_id = q.id
-      and u.created_at >= q.period_start and u.created_at < coalesce(q.reset_at, 'infinity')
-  ) as p
-  where (q.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
-    and e.recorded + q.opening_usage <> q.current_usage + p.pending;
+  with pending as materialized (
+    select u.quota_id, u.created_at, u.amount
+    from (
+      select distinct d.organization_id from tally.usage_deltas as d
+      where d.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null
+    ) as d
+    cross join lateral tally.pending_usage(d.organization_id) as u
+  ),
+  counted as (
+    select q.organization_id, q.id,
+      tally.recorded_usage(q, q.period_start, coalesce(q.reset_at, 'infinity')) + q.opening_usage as recorded,
+      q.current_usage + coalesce((
+        select sum(u.amount) from pending as u
+        where u.quota_id = q.id and u.created_at >= q.period_start and u.created_at < coalesce(q.reset_at, 'infinity')
+      ), 0) as used
+    from public.usage_quotas as q
+    where q.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null
+  )
+  select 'usage of a quota is the sum of its events', c.organization_id, 'quota ' || c.id, c.recorded, c.used
+  from counted as c
+  where c.recorded <> c.used;
 
   return query
   select 'reserved of a quota is the sum of its open holds', q.organization_id, 'quota ' || q.id,
