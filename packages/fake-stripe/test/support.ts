@@ -33,7 +33,7 @@ export function connect(fake: FakeStripe, apiKey = "sk_test_fake"): Stripe {
     protocol: "http",
     httpClient: Stripe.createFetchHttpClient(),
     maxNetworkRetries: 0,
-    timeout: 300,
+    timeout: 1_000,
     telemetry: false,
   });
 }

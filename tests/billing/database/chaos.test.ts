@@ -25,19 +25,6 @@ test(`${SCHEDULES} random schedules: Stripe has counted what the ledger says, of
       await runSchedule(world, seed + schedule, tally);
       await checkBilling(world);
     } catch (error) {
-      console.table(
-        await world.sql`select r.event_name, right(r.stripe_customer_id,3) c, r.kind, r.hour, r.seq, r.value, r.event_at, r.state, r.attempts, r.attempted_at, r.delivered_at, r.unsure_since, r.last_error, r.note from public.billing_reports r order by 1,2,4,5`,
-      );
-      console.table(
-        world.fake.account.usage.events
-          .slice(-30)
-          .map((e) => ({
-            ...e,
-            p: JSON.stringify(e.payload),
-            timestamp: new Date(e.timestamp).toISOString(),
-            receivedAt: new Date(e.receivedAt).toISOString(),
-          })),
-      ); // DEBUG
       throw new Error(`Schedule ${schedule} (BILLING_SCHEDULES=1 RACE_SEED=${seed + schedule})`, {
         cause: error,
       });

@@ -49,6 +49,8 @@ async function compareWithEvents({ sql }: World, reports: Report[]): Promise<voi
       from public.billing_customers as c
       join raw as r on r.organization_id = c.organization_id
       cross join public.billing_meters as m
+      where c.billed_during && tstzrange(
+        date_bin('15 minutes', r.created_at, 'epoch'), date_bin('15 minutes', r.created_at, 'epoch') + interval '15 minutes')
       group by 1, 2, 3
     )
     select concat_ws(' ', b.event_name, b.stripe_customer_id, to_json(b.hour)#>>'{}') as key,

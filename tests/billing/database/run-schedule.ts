@@ -61,6 +61,7 @@ const STEPS: Step[] = [
   ["re-rating", rerate],
   ["markup", changeMarkup],
   ["invoice", finalizeInvoice],
+  ["subscription ends or begins", subscribe],
   ["late refusal", refuseLate],
   ["clock jumps", jump],
   ["hours pass", async ({ world, random }) => pass(world, random.between(1, 5) * HOUR)],
@@ -132,6 +133,31 @@ async function finalizeInvoice({ world, random, customers }: Run): Promise<void>
     },
   };
   // Stripe may say it more than once.
+  for (let times = random.between(1, 2); times > 0; times--) {
+    await world.sql`select tally.receive_stripe_event(${JSON.stringify(event)}::text::jsonb)`;
+  }
+}
+
+/** A subscription that ended a while ago, or a new one; in any order, and told twice. */
+async function subscribe({ world, random, customers }: Run): Promise<void> {
+  const { customerId } = random.pick(customers);
+  const { now } = world.clock;
+  const at = Math.floor((now - random.between(0, 3 * HOUR)) / 1000);
+  const isOver = random.chance(0.5);
+  const event = {
+    id: `evt_${customerId}_${at}_${isOver}`,
+    type: `customer.subscription.${isOver ? "deleted" : "created"}`,
+    created: Math.floor(now / 1000),
+    data: {
+      object: {
+        id: `sub_${random.between(1, 3)}`,
+        customer: customerId,
+        status: isOver ? "canceled" : "active",
+        start_date: at,
+        ended_at: isOver ? at : null,
+      },
+    },
+  };
   for (let times = random.between(1, 2); times > 0; times--) {
     await world.sql`select tally.receive_stripe_event(${JSON.stringify(event)}::text::jsonb)`;
   }

@@ -1,5 +1,7 @@
 import { type FakeStripe, startFakeStripe } from "@tallybase/fake-stripe";
 import postgres, { type Sql } from "postgres";
+import type { StripeSettings } from "../../../supabase/functions/_tally/billing/billing-settings.ts";
+import type { MeterSink } from "../../../supabase/functions/_tally/billing/meter-sink.ts";
 import { openStripe } from "../../../supabase/functions/_tally/billing/open-stripe.ts";
 import { stripeSink } from "../../../supabase/functions/_tally/billing/stripe-sink.ts";
 import { type Database, openDatabase } from "../../../supabase/functions/_tally/database.ts";
@@ -21,7 +23,9 @@ export interface World {
   database: Database;
   fake: FakeStripe;
   clock: { now: number };
-  sink: ReturnType<typeof stripeSink>;
+  settings: StripeSettings;
+  databaseUrl: string;
+  sink: MeterSink;
   close(): Promise<void>;
 }
 
@@ -32,7 +36,8 @@ export async function openWorld(startsAt: number): Promise<World> {
   const testDatabase = await createDatabase();
   const sql = postgres(testDatabase.url, { max: 4, onnotice: () => undefined });
   const database = openDatabase(testDatabase.url, 8);
-  const stripe = openStripe({ apiKey: "sk_test_fake", apiUrl: new URL(fake.url) }, CALL_TIMEOUT_MS);
+  const settings = { apiKey: "sk_test_fake", apiUrl: new URL(fake.url) };
+  const stripe = openStripe(settings);
   await sql`update tally.settings set event_late_limit = '400 days'`;
   await sql`select tally.ensure_partitions(now() - interval '200 days', now() + interval '1 month')`;
   const metrics = { spend: "cost_usd", tokens: "total_tokens", requests: "requests" };
@@ -50,7 +55,9 @@ export async function openWorld(startsAt: number): Promise<World> {
     database,
     fake,
     clock,
-    sink: stripeSink(stripe),
+    settings,
+    databaseUrl: testDatabase.url,
+    sink: stripeSink(openStripe(settings, CALL_TIMEOUT_MS)),
     close: async () => {
       await sql.end();
       // The functions' own pool has no end: it lives as long as its process.
