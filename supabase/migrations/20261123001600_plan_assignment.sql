@@ -1,32 +1,55 @@
 -- How an organization, its users and its keys come by the quotas of their plan.
 
+create function tally.missing_plan_quotas(organization_id uuid, applies_to text, user_id uuid, api_key_id uuid)
+returns setof public.plan_quotas
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return query
+  select p.*
+  from public.organizations as o
+  join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = missing_plan_quotas.applies_to
+  where o.id = missing_plan_quotas.organization_id
+    and not exists (
+      select from public.usage_quotas as q
+      where q.organization_id = o.id and q.plan_quota_id = p.id
+        and q.user_id is not distinct from case p.applies_to when 'user' then missing_plan_quotas.user_id end
+        and q.api_key_id is not distinct from case p.applies_to when 'api_key' then missing_plan_quotas.api_key_id end
+    )
+  order by p.id;
+end;
+$$;
+comment on function tally.missing_plan_quotas(uuid, text, uuid, uuid) is
+  'The quotas of an organization''s plan that it, one of its users or one of its keys does not have yet.';
+revoke execute on function tally.missing_plan_quotas(uuid, text, uuid, uuid) from public, anon, authenticated;
+
 create function tally.add_plan_quotas(organization_id uuid, applies_to text, user_id uuid, api_key_id uuid)
 returns void
 language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 begin
+  if not exists (
+    select from tally.missing_plan_quotas(add_plan_quotas.organization_id, add_plan_quotas.applies_to,
+      add_plan_quotas.user_id, add_plan_quotas.api_key_id)
+  ) then
+    return;
+  end if;
+  -- What is missing is asked again behind a change of plan that is under way: its quotas, not the former ones.
+  perform tally.lock_folding(add_plan_quotas.organization_id);
   insert into public.usage_quotas (organization_id, plan_quota_id, user_id, api_key_id, provider, model, tool_name,
     resource_type, metric, quota_type, quota_limit, enforcement, unpriced_policy, alert_thresholds, managed_by)
-  select o.id, p.id,
+  select add_plan_quotas.organization_id, p.id,
     case p.applies_to when 'user' then add_plan_quotas.user_id end,
     case p.applies_to when 'api_key' then add_plan_quotas.api_key_id end,
     p.provider, p.model, p.tool_name, p.resource_type, p.metric, p.quota_type, p.quota_limit, p.enforcement,
     p.unpriced_policy, p.alert_thresholds, 'plan'
-  from public.organizations as o
-  join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = add_plan_quotas.applies_to
-  where o.id = add_plan_quotas.organization_id
-    and not exists (
-      select from public.usage_quotas as q
-      where q.organization_id = o.id and q.plan_quota_id = p.id
-        and q.user_id is not distinct from case p.applies_to when 'user' then add_plan_quotas.user_id end
-        and q.api_key_id is not distinct from case p.applies_to when 'api_key' then add_plan_quotas.api_key_id end
-    )
-  order by p.id
+  from tally.missing_plan_quotas(add_plan_quotas.organization_id, add_plan_quotas.applies_to,
+    add_plan_quotas.user_id, add_plan_quotas.api_key_id) as p
   on conflict do nothing;
 end;
 $$;
 comment on function tally.add_plan_quotas(uuid, text, uuid, uuid) is
-  'Makes the quotas of an organization''s plan that it, one of its users or one of its keys does not have yet.';
+  'Makes what tally.missing_plan_quotas names.';
 revoke execute on function tally.add_plan_quotas(uuid, text, uuid, uuid) from public, anon, authenticated;
 
 create function tally.meet_caller(organization_id uuid, user_id uuid, api_key_id uuid)
@@ -36,22 +59,10 @@ as $$
 begin
   -- Before the first call of a user or key is admitted, its quotas exist: nothing passes before a limit does.
   if meet_caller.user_id is not null then
-    if exists (
-      select from public.organizations as o
-      join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = 'user'
-      where o.id = meet_caller.organization_id
-    ) then
-      perform tally.add_plan_quotas(meet_caller.organization_id, 'user', meet_caller.user_id, null);
-    end if;
+    perform tally.add_plan_quotas(meet_caller.organization_id, 'user', meet_caller.user_id, null);
   end if;
   if meet_caller.api_key_id is not null then
-    if exists (
-      select from public.organizations as o
-      join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = 'api_key'
-      where o.id = meet_caller.organization_id
-    ) then
-      perform tally.add_plan_quotas(meet_caller.organization_id, 'api_key', null, meet_caller.api_key_id);
-    end if;
+    perform tally.add_plan_quotas(meet_caller.organization_id, 'api_key', null, meet_caller.api_key_id);
   end if;
 end;
 $$;
