@@ -11,6 +11,10 @@ const COMMANDS: Record<string, Command> = {
     summary: "Run the local stack until Ctrl-C",
     load: () => import("./commands/dev.ts"),
   },
+  import: {
+    summary: "Load usage of any age from CSV or NDJSON",
+    load: () => import("./commands/import.ts"),
+  },
   status: {
     summary: "Print the addresses and keys of the running stack",
     load: () => import("./commands/status.ts"),
