@@ -22,9 +22,10 @@ export async function measureMemory(
 ): Promise<MemoryRun> {
   const agent = new Agent({ maxSockets: 1 });
   const body = JSON.stringify({
-    model: `long-${frames}-${bytes}`,
+    model: "gpt-4o-mini",
+    user: `long-${frames}-${bytes}`,
     messages: [{ role: "user", content: "Talk for long." }],
-    max_completion_tokens: 100_000,
+    max_completion_tokens: 16_000,
     stream: true,
   });
   const before = residentMegabytes(pid);

@@ -1,7 +1,7 @@
 /**
  * A provider that answers at once and does nothing else, in a process of its own: what is measured is
- * what stands before it. The model's name says how: `plain-…` and `gpt-4o-mini` with 20 words,
- * streamed or not; `long-<frames>-<bytes>` streams so many frames of so many bytes.
+ * what stands before it. 20 words, streamed or not; with the user
+ * `long-<frames>-<bytes>` a stream of so many frames of so many bytes.
  */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -43,7 +43,7 @@ const server = createServer((request, response) => {
       return;
     }
     response.writeHead(200, { "content-type": "text/event-stream" });
-    const [, frames, bytes] = /^long-(\d+)-(\d+)$/.exec(body.model) ?? [];
+    const [, frames, bytes] = /^long-(\d+)-(\d+)$/.exec(body.user) ?? [];
     if (frames === undefined) {
       for (let index = 0; index < WORDS; index++) response.write(word);
       response.end(`${last}${usageFrame}data: [DONE]\n\n`);

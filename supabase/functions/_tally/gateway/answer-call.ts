@@ -89,14 +89,13 @@ async function passOnAnswer(
   context: RequestContext,
 ): Promise<Response> {
   const { request, deps } = context;
-  const isLate = AbortSignal.timeout(deps.env.upstreamTimeoutMs);
-  let bytes: Uint8Array<ArrayBuffer>;
-  try {
-    bytes = await readAnswer(answer, AbortSignal.any([request.signal, isLate]));
-  } catch {
-    const status = request.signal.aborted ? "aborted" : isLate.aborted ? "timeout" : "failed";
-    await settleCall(running, context, { status, ...NOTHING }, null);
-    if (status !== "failed") return answerNothing(status);
+  const bytes = await readAnswer(answer, {
+    clientGone: request.signal,
+    timeoutMs: deps.env.upstreamTimeoutMs,
+  });
+  if (typeof bytes === "string") {
+    await settleCall(running, context, { status: bytes, ...NOTHING }, null);
+    if (bytes !== "failed") return answerNothing(bytes);
     throw new TallyError("PT502", "The provider's answer broke off.", {
       hint: "Try again in a moment.",
     });

@@ -46,6 +46,7 @@ export function meterStream(
     onEnd,
   } = options;
   const upstream = source.getReader();
+  const watch = new SilenceWatch(idleMs);
   const text = new EmittedText();
   let ended: Promise<void> | undefined;
   /** Nothing more may be given to the client: it has left, or was told of a failure. */
@@ -60,19 +61,25 @@ export function meterStream(
     frames: Frame[],
     piece?: Uint8Array,
   ): Promise<boolean> {
+    let kept: Uint8Array[] = [];
     let isDelivered = false;
-    const hand = (bytes: Uint8Array) => {
-      if (isClosed) return;
-      controller.enqueue(bytes);
+    const flush = () => {
+      if (isClosed || kept.length === 0) return;
+      controller.enqueue(join(kept));
+      kept = [];
       isDelivered = true;
     };
     for (const frame of frames) {
       const read = frame.data === null ? null : reader.read(frame.data);
       if (read !== null) text.add(read.text);
-      if (read?.isLast) await finish("success");
-      if (hidesUsage && !read?.isUsageOnly) frame.bytes.forEach(hand);
+      if (read?.isLast) {
+        flush();
+        await finish("success");
+      }
+      if (hidesUsage && !read?.isUsageOnly) kept.push(...frame.bytes);
     }
-    if (!hidesUsage && piece !== undefined) hand(piece);
+    if (!hidesUsage && piece !== undefined) kept.push(piece);
+    flush();
     return isDelivered;
   }
 
@@ -96,6 +103,7 @@ export function meterStream(
   async function leave(): Promise<void> {
     if (isClosed) return;
     isClosed = true;
+    watch.stop();
     clientGone.removeEventListener("abort", leave);
     const finished = finish("aborted");
     stopUpstream();
@@ -111,7 +119,7 @@ export function meterStream(
         while (!isClosed) {
           let piece: Awaited<ReturnType<typeof upstream.read>>;
           try {
-            piece = await withinSilence(upstream.read(), idleMs);
+            piece = await watch.read(upstream);
           } catch (cause) {
             if (isClosed) return;
             await deliver(controller, splitter.end());
@@ -144,20 +152,64 @@ export function meterStream(
   }
 }
 
-async function withinSilence<Result>(
-  work: Promise<Result>,
-  ms: number,
-): Promise<Result> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Silence(`The provider was silent for ${ms} ms.`)),
-      ms,
-    );
-  });
-  try {
-    return await Promise.race([work, silence]);
-  } finally {
-    clearTimeout(timer);
+/** What came together leaves together: each piece of its own would be a write of its own. */
+function join(pieces: Uint8Array[]): Uint8Array {
+  const [first, ...more] = pieces;
+  if (first !== undefined && more.length === 0) return first;
+  const joined = new Uint8Array(pieces.reduce((size, { length }) => size + length, 0));
+  let offset = 0;
+  for (const piece of pieces) {
+    joined.set(piece, offset);
+    offset += piece.length;
+  }
+  return joined;
+}
+
+/** Ends a read that takes too long, with one timer for a whole stream: they come by the thousand. */
+class SilenceWatch {
+  readonly #idleMs: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #since = 0;
+  #giveUp: ((reason: Silence) => void) | undefined;
+
+  constructor(idleMs: number) {
+    this.#idleMs = idleMs;
+  }
+
+  /** @throws {Silence} when nothing came for so long, and what the read throws. */
+  async read(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+  ): Promise<Awaited<ReturnType<typeof reader.read>>> {
+    this.#since = performance.now();
+    this.#timer ??= setTimeout(() => this.#look(), this.#idleMs);
+    let isOver = true;
+    try {
+      const result = await Promise.race([
+        reader.read(),
+        new Promise<never>((_, reject) => {
+          this.#giveUp = reject;
+        }),
+      ]);
+      isOver = result.done;
+      return result;
+    } finally {
+      this.#giveUp = undefined;
+      if (isOver) this.stop();
+    }
+  }
+
+  /** Lets go of the timer. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    // Nobody is reading: the silence is the client's.
+    if (this.#giveUp === undefined) return;
+    const left = this.#idleMs - (performance.now() - this.#since);
+    if (left > 0) this.#timer = setTimeout(() => this.#look(), left);
+    else this.#giveUp(new Silence(`The provider was silent for ${this.#idleMs} ms.`));
   }
 }

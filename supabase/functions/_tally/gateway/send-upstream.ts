@@ -53,31 +53,43 @@ export async function sendUpstream(
 }
 
 /**
- * Reads an answer to its end, or until the signal fires: then the provider is stopped and it throws.
+ * Reads an answer to its end, until the client leaves or it takes too long: then the provider is
+ * stopped.
+ *
+ * @returns the bytes; why there are none otherwise
  */
 export async function readAnswer(
   { response, abort }: Extract<UpstreamResult, { kind: "answer" }>,
-  signal: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
+  { clientGone, timeoutMs }: { clientGone: AbortSignal; timeoutMs: number },
+): Promise<Uint8Array<ArrayBuffer> | "aborted" | "timeout" | "failed"> {
   const reader = response.body?.getReader();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let stopped: "aborted" | "timeout" | undefined;
   // The signal of the request alone leaves some connections open under Deno.
-  const stop = () => {
+  const stop = (why: "aborted" | "timeout") => {
+    stopped ??= why;
     abort();
     reader?.cancel().catch(() => {});
   };
-  signal.addEventListener("abort", stop);
+  const leave = () => stop("aborted");
+  const timer = setTimeout(() => stop("timeout"), timeoutMs);
+  clientGone.addEventListener("abort", leave);
   try {
-    if (signal.aborted) stop();
+    if (clientGone.aborted) leave();
     while (reader) {
       const { done, value } = await reader.read();
-      signal.throwIfAborted();
+      if (stopped !== undefined) return stopped;
       if (done) break;
       chunks.push(value);
     }
+  } catch {
+    return stopped ?? "failed";
   } finally {
-    signal.removeEventListener("abort", stop);
+    clearTimeout(timer);
+    clientGone.removeEventListener("abort", leave);
   }
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1) return only;
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 

@@ -105,15 +105,25 @@ export class FrameSplitter implements Splitter {
   }
 }
 
+const DATA = "data: ";
+
 function readData(parts: Uint8Array[]): string | null {
-  const decoder = new TextDecoder();
-  const text = parts.map((part) => decoder.decode(part, { stream: true })).join("") +
-    decoder.decode();
+  const text = decode(parts);
+  // Nearly every frame is one line of data.
+  const end = text.indexOf("\n");
+  if (text.startsWith(DATA) && end !== -1 && /^\r?\n?$/.test(text.slice(end + 1))) {
+    return text.slice(DATA.length, text[end - 1] === "\r" ? end - 1 : end);
+  }
   const lines = [];
   for (const line of text.split(/\r?\n/)) {
-    if (line.startsWith("data:")) {
-      lines.push(line.slice(line[5] === " " ? 6 : 5));
-    }
+    if (line.startsWith("data:")) lines.push(line.slice(line[5] === " " ? 6 : 5));
   }
   return lines.length === 0 ? null : lines.join("\n");
+}
+
+function decode(parts: Uint8Array[]): string {
+  const decoder = new TextDecoder();
+  if (parts.length === 1) return decoder.decode(parts[0]);
+  const text = parts.map((part) => decoder.decode(part, { stream: true })).join("");
+  return text + decoder.decode();
 }
