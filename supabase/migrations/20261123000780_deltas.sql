@@ -61,8 +61,12 @@ select
   case when u.cost_usd is null then 1 else 0 end as unpriced
 from tally.usage_deltas as d
 cross join lateral unnest(d.event_ids, d.event_times) as e (id, created_at)
-join public.token_usage as u
-  on u.organization_id = d.organization_id and u.created_at = e.created_at and u.id = e.id
+-- Each by its whole key (offset 0: whatever the planner thinks of the size of the table).
+cross join lateral (
+  select t.* from public.token_usage as t
+  where t.organization_id = d.organization_id and t.created_at = e.created_at and t.id = e.id
+  offset 0
+) as u
 union all
 select
   d.organization_id, d.seq, d.is_beyond_hold, a.event_created_at, a.user_id, a.api_key_id, a.provider, a.model,
@@ -71,9 +75,14 @@ select
   case when a.old_cost_usd is null then -1 else 0 end
 from tally.usage_deltas as d
 cross join lateral unnest(d.adjustment_ids) as e (id)
-join public.cost_adjustments as a on a.organization_id = d.organization_id and a.id = e.id
-join public.token_usage as u
-  on u.organization_id = a.organization_id and u.created_at = a.event_created_at and u.id = a.event_id;
+cross join lateral (
+  select c.* from public.cost_adjustments as c where c.organization_id = d.organization_id and c.id = e.id offset 0
+) as a
+cross join lateral (
+  select t.* from public.token_usage as t
+  where t.organization_id = a.organization_id and t.created_at = a.event_created_at and t.id = a.event_id
+  offset 0
+) as u;
 comment on view tally.pending_events is
   'What unfolded deltas name: events as they are, and adjustments as a cost without use. priced_model: whose card priced it; a quota on gpt-4o counts its dated snapshots too.';
 revoke all on tally.pending_events from anon, authenticated, service_role;
