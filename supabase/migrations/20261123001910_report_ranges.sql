@@ -196,10 +196,15 @@ create function tally.rollup_levels(kind text)
 returns integer[]
 language sql immutable security invoker set search_path = ''
 as $$
-  select case rollup_levels.kind when 'totals' then '{15}'::integer[] else '{1440,15}' end
+  select case rollup_levels.kind
+    when 'totals' then '{15}'::integer[]
+    when 'actor_totals' then '{}'
+    when 'duration_totals' then '{}'
+    else '{1440,15}'
+  end
 $$;
 comment on function tally.rollup_levels(text) is
-  'The lengths of buckets, in minutes, that rollups have, longest first: totals (everything together), dimensions, actors, durations, packages.';
+  'The lengths of buckets, in minutes, that rollups have: totals, actor_totals, duration_totals (all dimensions together, as dimension 0), dimensions, actors, durations, packages.';
 revoke execute on function tally.rollup_levels(text) from public, anon, authenticated;
 
 create function tally.cut_days(points timestamptz[])
@@ -454,6 +459,22 @@ comment on function tally.folded_totals(uuid, timestamptz[]) is
   'What the rollups hold of spans, without filter or dimension.';
 revoke execute on function tally.folded_totals(uuid, timestamptz[]) from public, anon, authenticated;
 
+create function tally.has_conditions(filter tally.report_filter)
+returns boolean
+language plpgsql immutable security invoker set search_path = ''
+as $$
+declare
+  f tally.report_filter := has_conditions.filter;
+begin
+  f.user_id := null;
+  f.api_key_id := null;
+  return f is distinct from null::tally.report_filter;
+end;
+$$;
+comment on function tally.has_conditions(tally.report_filter) is
+  'Whether a filter looks at anything but users and API keys.';
+revoke execute on function tally.has_conditions(tally.report_filter) from public, anon, authenticated;
+
 create function tally.passing_dimensions(organization_id uuid, filter tally.report_filter)
 returns bigint[]
 language plpgsql stable security definer set search_path = ''
@@ -535,7 +556,14 @@ declare
       and ((folded_use_of_actors.filter).api_key_id is null
         or array_position((folded_use_of_actors.filter).api_key_id, a.api_key_id::text) is not null)
   );
+  -- Without a filter on other attributes the rows of all dimensions together are enough, where there are any.
+  v_totals boolean := coalesce(folded_use_of_actors.dimension in ('user_id', 'api_key_id'), true)
+    and not tally.has_conditions(folded_use_of_actors.filter) and tally.rollup_levels('actor_totals') <> '{}';
+  v_levels integer[] := tally.rollup_levels(case when v_totals then 'actor_totals' else 'actors' end);
 begin
+  if v_totals then
+    v_dimensions := v_dimensions || 0::bigint;
+  end if;
   return query
   with summed as materialized (
     select r.span, r.minus_span, r.actor_id, r.dimension_id, sum(r.request_count)::bigint as request_count,
@@ -546,26 +574,28 @@ begin
       sum(r.duration_ms)::bigint as duration_ms
     from (
       select c.span, c.minus_span, l.*
-      from tally.cut_range(folded_use_of_actors.boundaries, tally.rollup_levels('actors')) as c
+      from tally.cut_range(folded_use_of_actors.boundaries, v_levels) as c
       cross join unnest(v_actors) as a (id)
       cross join lateral (
         select t.*
         from tally.usage_rollups as t
         where t.organization_id = folded_use_of_actors.organization_id and t.actor_id = a.id and t.minutes = c.minutes
           and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
+          and (t.dimension_id = 0) = (v_totals and c.minutes > 15)
         offset 0
       ) as l
       where c.minutes > 0 and cardinality(v_actors) <= 100
       union all
       -- Of very many: what stands in the range, whoever it is by.
       select c.span, c.minus_span, l.*
-      from tally.cut_range(folded_use_of_actors.boundaries, tally.rollup_levels('actors')) as c
+      from tally.cut_range(folded_use_of_actors.boundaries, v_levels) as c
       cross join lateral (
         select t.*
         from tally.usage_rollups as t
         where t.organization_id = folded_use_of_actors.organization_id and t.actor_id <> 0 and t.minutes = c.minutes
           and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
           and t.actor_id + 0 = any (v_actors)
+          and (t.dimension_id = 0) = (v_totals and c.minutes > 15)
         offset 0
       ) as l
       where c.minutes > 0 and cardinality(v_actors) > 100
@@ -581,7 +611,7 @@ begin
     sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint, sum(g.sign * s.duration_ms)::bigint
   from summed as s
   cross join lateral (values (s.span, 1), (s.minus_span, -1)) as g (span, sign)
-  join tally.usage_dimensions as d
+  left join tally.usage_dimensions as d
     on d.organization_id = folded_use_of_actors.organization_id and d.id = s.dimension_id
   join tally.usage_actors as a on a.organization_id = folded_use_of_actors.organization_id and a.id = s.actor_id
   where g.span is not null

@@ -1,37 +1,83 @@
 -- Anomalies: hours whose cost stands out from what is usual at that time of day.
 
-create function tally.hourly_costs(organization_id uuid, boundaries timestamptz[], filters jsonb)
+create function tally.hourly_costs(organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb)
+returns table (hour timestamptz, dimension text, value text, cost_usd numeric)
+language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off set work_mem = '32MB'
+as $$
+declare
+  v_filter tally.report_filter := tally.read_filters(hourly_costs.filters);
+  v_dimensions bigint[] := tally.passing_dimensions(hourly_costs.organization_id, v_filter);
+  v_levels integer[] := tally.rollup_levels('dimensions');
+  v_first timestamptz := hourly_costs.starts_at;
+  v_last timestamptz := hourly_costs.ends_at;
+  -- Hours of a timezone that is off by half an hour are no hours of the rollup.
+  v_minutes integer := case when 60 = any (v_levels) and v_first = date_bin('1 hour', v_first, timestamptz 'epoch')
+    then 60 else 15 end;
+begin
+  if hourly_costs.filters ?| array['user_id', 'api_key_id'] then
+    perform tally.fail('PT400', 'Anomalies cannot be limited to users or API keys.', 'filters',
+      'Use usage_timeseries for one of them.');
+  end if;
+  return query
+  with summed as materialized (
+    select date_bin('1 hour', r.bucket_start, v_first) as hour, r.dimension_id, sum(r.cost_usd) as cost_usd
+    from tally.usage_rollups as r
+    where r.organization_id = hourly_costs.organization_id and r.actor_id = 0 and r.minutes = v_minutes
+      and r.bucket_start >= v_first and r.bucket_start < v_last
+      and r.dimension_id + 0 = any (v_dimensions)
+    group by 1, 2
+  )
+  select n.hour,
+    case grouping(n.model, n.tool_name) when 3 then 'organization' when 1 then 'model' else 'tool_name' end,
+    case grouping(n.model, n.tool_name) when 1 then n.model when 2 then n.tool_name end, sum(n.cost_usd)
+  from (
+    select s.hour, d.model, d.tool_name, s.cost_usd
+    from summed as s
+    join tally.usage_dimensions as d on d.organization_id = hourly_costs.organization_id and d.id = s.dimension_id
+    union all
+    select date_bin('1 hour', p.bucket_start, v_first), p.model, p.tool_name, p.cost_usd
+    from tally.pending_buckets as p
+    where p.organization_id = hourly_costs.organization_id and p.bucket_start >= v_first and p.bucket_start < v_last
+      and tally.passes(v_filter, p.provider, p.model, p.tool_name, p.operation, p.resource_type, p.service_tier, p.status,
+        p.unit_type, p.is_byok)
+  ) as n
+  group by grouping sets ((n.hour), (n.hour, n.model), (n.hour, n.tool_name));
+end;
+$$;
+comment on function tally.hourly_costs(uuid, timestamptz, timestamptz, jsonb) is
+  'Cost by hour of an organization, of each of its models and of each of its tools; hours without are not there.';
+revoke execute on function tally.hourly_costs(uuid, timestamptz, timestamptz, jsonb) from public, anon, authenticated;
+
+create function tally.cost_series(organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb)
 returns table (series bigint, dimension text, value text, hour timestamptz, cost_usd numeric)
-language plpgsql stable security definer set search_path = '' set jit = off
+language plpgsql stable security definer set search_path = '' set jit = off set enable_mergejoin = off
 as $$
 begin
   return query
   with used as materialized (
-    select dense_rank() over (order by k.kind, u.dimension) as series, k.kind, u.dimension as label, u.span, u.cost_usd
-    from (values ('organization', null), ('model', 'model'), ('tool_name', 'tool_name')) as k (kind, grouping_by)
-    cross join lateral tally.usage_range(
-      hourly_costs.organization_id, hourly_costs.boundaries, hourly_costs.filters, k.grouping_by) as u
+    select dense_rank() over (order by u.dimension, u.value) as series, u.*
+    from tally.hourly_costs(cost_series.organization_id, cost_series.starts_at, cost_series.ends_at,
+      cost_series.filters) as u
   ),
   -- A series begins with its first use: nothing is unusual about the time before.
   begun as (
-    select u.series, u.kind, u.label, min(u.span) as first_span
+    select u.series, u.dimension, u.value, min(u.hour) as hour
     from used as u
-    group by u.series, u.kind, u.label
+    group by u.series, u.dimension, u.value
   ),
   hours as (
-    select b.series, n as span
+    select b.series, b.dimension, b.value, n.hour
     from begun as b
-    cross join lateral generate_series(b.first_span, cardinality(hourly_costs.boundaries) - 1) as n
+    cross join lateral generate_series(b.hour, cost_series.ends_at - interval '1 hour', interval '1 hour') as n (hour)
   )
-  select h.series, b.kind, b.label, hourly_costs.boundaries[h.span], coalesce(u.cost_usd, 0)
+  select h.series, h.dimension, h.value, h.hour, coalesce(u.cost_usd, 0)
   from hours as h
-  join begun as b on b.series = h.series
-  left join used as u on u.series = h.series and u.span = h.span;
+  left join used as u on u.series = h.series and u.hour = h.hour;
 end;
 $$;
-comment on function tally.hourly_costs(uuid, timestamptz[], jsonb) is
+comment on function tally.cost_series(uuid, timestamptz, timestamptz, jsonb) is
   'Cost by hour of an organization, of each of its models and of each of its tools, from the first use of each on.';
-revoke execute on function tally.hourly_costs(uuid, timestamptz[], jsonb) from public, anon, authenticated;
+revoke execute on function tally.cost_series(uuid, timestamptz, timestamptz, jsonb) from public, anon, authenticated;
 
 create function tally.usage_anomalies(
   organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb, timezone text,
@@ -44,7 +90,7 @@ declare
   v_timezone text;
   v_first timestamptz;
   v_last timestamptz;
-  v_bounds timestamptz[];
+  v_from timestamptz;
 begin
   v_timezone := tally.check_report(usage_anomalies.organization_id, usage_anomalies.starts_at,
     usage_anomalies.ends_at,
@@ -58,12 +104,15 @@ begin
     now()) + interval '1 hour' - interval '1 microsecond', v_timezone);
   if v_first >= v_last then
     return;
+  elsif v_last > v_first + interval '100 days' then
+    perform tally.fail('PT400', 'Anomalies may be looked for in at most 100 days.', 'starts_at, ends_at');
   end if;
-  v_bounds := tally.bucket_boundaries(v_first - interval '14 days', v_last, 'hour', v_timezone);
+  -- What is usual takes two weeks to know: those of the range, or before it what it lacks of them.
+  v_from := least(v_first, v_last - interval '14 days');
   return query
   with hours as materialized (
     select h.*, sqrt(h.cost_usd::double precision) as root
-    from tally.hourly_costs(usage_anomalies.organization_id, v_bounds, usage_anomalies.filters) as h
+    from tally.cost_series(usage_anomalies.organization_id, v_from, v_last, usage_anomalies.filters) as h
   ),
   series as materialized (
     select h.series, count(*) as hours, 2 * count(*) filter (where h.cost_usd > 0) < count(*) as is_rare
@@ -138,7 +187,7 @@ as $$
     usage_anomalies.filters, usage_anomalies.timezone, usage_anomalies.threshold, usage_anomalies.max_rows) as r
 $$;
 comment on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer) is
-  'Hours whose cost stands out, for the organization, a model or a tool (dimension, value), the most striking first. score is a robust z-score: how many standard deviations, from medians over two weeks before the range and the range itself, the square root of the cost is away from that of the same hour of other days (weekends apart once there are two weeks). From the third day of use on. Errors: PT400, PT403.';
+  'Hours whose cost stands out, for the organization, a model or a tool (dimension, value), the most striking first. score is a robust z-score: how many standard deviations, by medians over the range, begun earlier where it is shorter than two weeks, the square root of the cost is away from that of the same hour of other days (weekends apart once there are two weeks). From the third day of use on. Errors: PT400, PT403.';
 revoke execute on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer)
   from public, anon, authenticated;
 grant execute on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer)
