@@ -1,11 +1,20 @@
+import type Anthropic from "@anthropic-ai/sdk";
+import type { GoogleGenAI } from "@google/genai";
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import type { LanguageModelMiddleware } from "ai";
 import type OpenAI from "openai";
 import { describe, expectTypeOf, test } from "vitest";
 import type { Database } from "../../packages/client/src/database.types.ts";
 import {
+  type AIModelRequest,
+  type AIModelResponse,
+  type AIModelStream,
   type CostEstimate,
   type CostRequest,
   createTallybase,
+  meterAnthropic,
+  meterGoogle,
+  meterOpenAI,
   type QuotaCheck,
   type QuotaRequest,
   type QuotaState,
@@ -15,7 +24,9 @@ import {
   type Tracked,
   type TrackedResponse,
   type TrackedStream,
+  tallybaseMiddleware,
   type UsageEvent,
+  type UsageMeasure,
   type UsageNotRecordedError,
   type UsageReceipt,
 } from "../../packages/client/src/index.ts";
@@ -114,5 +125,63 @@ describe("a wrapped call returns what its function returns", () => {
     const wrap = {} as Tallybase["wrapWithTracking"];
     const call = () => wrap({ provider: "openai", model: "m" }, async () => ({ text: "hi" }));
     expectTypeOf(call).returns.resolves.toEqualTypeOf<TrackedResponse<{ text: string }>>();
+  });
+});
+
+describe("track tells an event from a use that is going on", () => {
+  const track = {} as Tallybase["track"];
+  const described = { provider: "openai", model: "m", toolName: "chat" };
+
+  test("what states an amount, or an outcome, is recorded", () => {
+    const tracked = () => track({ ...described, inputTokens: 1 });
+    expectTypeOf(tracked).returns.resolves.toExtend<{ error: UsageNotRecordedError | null }>();
+    const failed = () => track({ ...described, status: "failed" });
+    expectTypeOf(failed).returns.resolves.toExtend<{ error: UsageNotRecordedError | null }>();
+    const stored = (event: UsageEvent) => track(event);
+    expectTypeOf(stored).returns.resolves.toExtend<{ error: UsageNotRecordedError | null }>();
+  });
+
+  test("what states none is a measure, to be used up", () => {
+    expectTypeOf(() => track(described)).returns.toEqualTypeOf<UsageMeasure>();
+    expectTypeOf<UsageMeasure>().toExtend<Disposable & AsyncDisposable>();
+  });
+
+  test("around a function it gives what the function gives", () => {
+    const measured = () => track(described, async () => "text");
+    expectTypeOf(measured).returns.resolves.toEqualTypeOf<string>();
+  });
+});
+
+describe("a chat", () => {
+  const execute = {} as Tallybase["executeWithTracking"];
+  const chat: AIModelRequest = { provider: "openai", model: "m", messages: [] };
+
+  test("is whole, or piece by piece, as it was asked for", () => {
+    const whole = () => execute({ ...chat, stream: false });
+    expectTypeOf(whole).returns.resolves.toEqualTypeOf<AIModelResponse>();
+    const literal = () => execute({ provider: "xai", model: "m", messages: [] });
+    expectTypeOf(literal).returns.resolves.toEqualTypeOf<AIModelResponse>();
+    const pieces = () => execute({ ...chat, stream: true });
+    expectTypeOf(pieces).returns.resolves.toEqualTypeOf<AIModelStream>();
+    const either = () => execute(chat);
+    expectTypeOf(either).returns.resolves.toEqualTypeOf<AIModelResponse | AIModelStream>();
+  });
+
+  test("knows four providers", () => {
+    expectTypeOf<AIModelRequest["provider"]>().toEqualTypeOf<
+      "openai" | "anthropic" | "google" | "xai"
+    >();
+  });
+});
+
+describe("SDKs keep their types", () => {
+  test("a metered client is what it was", () => {
+    expectTypeOf(meterOpenAI<OpenAI>).returns.toEqualTypeOf<OpenAI>();
+    expectTypeOf(meterAnthropic<Anthropic>).returns.toEqualTypeOf<Anthropic>();
+    expectTypeOf(meterGoogle<GoogleGenAI>).returns.toEqualTypeOf<GoogleGenAI>();
+  });
+
+  test("the middleware is one of the AI SDK", () => {
+    expectTypeOf(tallybaseMiddleware).returns.toExtend<LanguageModelMiddleware>();
   });
 });

@@ -43,7 +43,7 @@ import { wrapCall } from "./wrap-call.ts";
  * ```ts
  * const tally = createTallybase({
  *   url: "http://127.0.0.1:54321",
- *   key: process.env.SECRET_KEY,
+ *   key: secretKey,
  *   organizationId,
  * });
  * const { data, error } = await tally.quotaStatus();

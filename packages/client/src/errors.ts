@@ -101,7 +101,7 @@ export function isQuotaExceeded(error: unknown): boolean {
  * @example
  * ```ts
  * try {
- *   await tally.executeWithTracking(request);
+ *   await tally.executeWithTracking(chat);
  * } catch (error) {
  *   if (error instanceof ProviderError && error.status === 429) await tryLater(error.provider);
  *   else throw error;
