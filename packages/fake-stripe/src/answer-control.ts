@@ -8,6 +8,8 @@ import type { Answer } from "./idempotency.ts";
  * - `GET /__fake/requests`: what was asked
  * - `POST /__fake/customers` `{ id }`: makes a customer with that id
  * - `POST /__fake/faults` `{ kind, path?, times? }`: the next requests go wrong in this way
+ * - `POST /__fake/late-refusals` `{ customer, code }`: the next event of a customer is accepted and then
+ *   does not count
  * - `POST /__fake/webhook` `{ url, secret }`: where events go
  * - `POST /__fake/events` `{ type, object }`: sends an event of the first version
  * - `POST /__fake/error-reports`: sends what the asynchronous checks found
@@ -37,6 +39,9 @@ export async function answerControl(
       });
       return { status: 200, body: {} };
     }
+    case "POST /late-refusals":
+      refuseNext(account, text("customer"), text("code"));
+      return { status: 200, body: {} };
     case "POST /webhook":
       account.webhooks.target = { url: text("url"), secret: text("secret") };
       return { status: 200, body: {} };
@@ -50,6 +55,14 @@ export async function answerControl(
     default:
       return { status: 404, body: {} };
   }
+}
+
+function refuseNext(account: Account, customer: string, code: string): void {
+  account.lateRefusal = ({ payload }) => {
+    if (payload.stripe_customer_id !== customer) return null;
+    account.lateRefusal = undefined;
+    return { code, message: `The event was accepted and does not count: ${code}` };
+  };
 }
 
 const HOUR_MS = 3_600_000;
