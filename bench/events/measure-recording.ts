@@ -1,0 +1,186 @@
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import postgres from "postgres";
+import { executeSql } from "../../scripts/databases/execute-sql.ts";
+import { type PgbenchRun, runPgbench } from "../run-pgbench.ts";
+
+/** What a way of recording came to. */
+export interface Recording {
+  rows_per_second: number;
+  p50_ms: number;
+  p99_ms: number;
+  wal_bytes_per_row: number;
+  disk_bytes_per_row: number;
+}
+
+/** Rows of one COPY. */
+const COPY_ROWS = 10_000;
+
+const COLUMNS =
+  "user_id, organization_id, provider, model, tool_name, operation, input_tokens, output_tokens, cost_usd, created_at, duration_ms";
+
+interface Way {
+  script: string;
+  rows: number;
+  clients: number;
+  /** What grows: tables whose size is read before and after. */
+  tables: string[];
+}
+
+const OURS = ["public.token_usage", "tally.usage_deltas", "tally.idempotency_keys"];
+
+const batches = (kind: string, rows: number, call: string, clients = 8): Way => ({
+  script: `select nextval('bench.${kind}') as n \\gset
+select ${call}(body::jsonb) ->> 'recorded' as recorded from bench.batches where kind = '${kind}' and n = :n;`,
+  rows,
+  clients,
+  tables: OURS,
+});
+
+const copy = (table: string, file: string, clients: number, columns = COLUMNS): Way => ({
+  script: `copy designs.${table} (${columns}) from '${file}' with (format csv);`,
+  rows: COPY_ROWS,
+  clients,
+  tables: [`designs.${table}`],
+});
+
+/** Each way in turn, on one server. Batches are made for `seconds` at more than any rate seen. */
+export async function measureRecording(
+  url: string,
+  directory: string,
+  seconds: number,
+): Promise<Record<string, Recording>> {
+  const file = join(directory, "rows.csv");
+  const fileWithIds = join(directory, "rows-with-ids.csv");
+  await writeRows(url, file, COLUMNS);
+  await writeRows(url, fileWithIds, `id, ${COLUMNS}`);
+  chmodSync(directory, 0o755);
+  const ways: Record<string, Way> = {
+    "COPY, bare heap, 1 client": copy("heap", fileWithIds, 1, `id, ${COLUMNS}`),
+    "COPY, bare heap, 8 clients": copy("heap", fileWithIds, 8, `id, ${COLUMNS}`),
+    "COPY, indexed table, 1 client": copy("indexed", file, 1),
+    "COPY, indexed table, 8 clients": copy("indexed", file, 8),
+    "COPY, table with a row trigger, 1 client": copy("triggered", file, 1),
+    "track_usage_batch of 100, 8 clients": batches("mixed100", 100, "public.track_usage_batch"),
+    "track_usage_batch of 500, 8 clients": batches("mixed500", 500, "public.track_usage_batch"),
+    "track_usage_batch of 100, one organization": batches(
+      "one100",
+      100,
+      "public.track_usage_batch",
+    ),
+    "track_usage_batch of 500, one organization": batches(
+      "one500",
+      500,
+      "public.track_usage_batch",
+    ),
+    "import_usage of 1000, 4 clients": batches("import1000", 1_000, "public.import_usage", 4),
+  };
+  const made = 45_000 * (seconds + 2);
+  const found: Record<string, Recording> = {};
+  for (const [name, way] of Object.entries(ways)) {
+    const kind = /nextval\('bench\.(\w+)'\)/.exec(way.script)?.[1];
+    if (kind) {
+      const organizations = kind.startsWith("one") ? 1 : 1_000;
+      await executeSql(
+        url,
+        `create sequence bench.${kind};
+        call bench.make_batches('${kind}', ${way.rows}, ${Math.ceil(made / way.rows)}, ${organizations});`,
+      );
+    }
+    found[name] = await record(url, way, seconds);
+    console.log(name, found[name]);
+    if (kind) await executeSql(url, `delete from bench.batches where kind = '${kind}'`);
+    // What a design left behind is not the next one's burden.
+    await foldEverything(url);
+  }
+  return found;
+}
+
+async function record(url: string, way: Way, seconds: number): Promise<Recording> {
+  await executeSql(url, "checkpoint");
+  const before = await readSizes(url, way.tables);
+  const run = await runPgbench(url, way.script, { clients: way.clients, seconds });
+  const after = await readSizes(url, way.tables);
+  if (run.failed > 0) throw new Error(`${run.failed} transactions failed.`);
+  const rows = after.rows - before.rows;
+  return {
+    rows_per_second: run.per_second * way.rows,
+    p50_ms: run.p50_ms,
+    p99_ms: run.p99_ms,
+    wal_bytes_per_row: (after.wal - before.wal) / rows,
+    disk_bytes_per_row: (after.disk - before.disk) / rows,
+  };
+}
+
+async function readSizes(url: string, tables: string[]) {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  try {
+    const [sizes] = await sql<{ wal: number; disk: number; rows: number }[]>`
+      select (pg_current_wal_insert_lsn() - '0/0')::float8 as wal,
+        (select sum(pg_total_relation_size(p.relid))::float8
+         from unnest(${tables}::regclass[]) as t (name)
+         cross join lateral (
+           select i.inhrelid as relid from pg_inherits as i where i.inhparent = t.name union all select t.name
+         ) as p) as disk,
+        (select count(*)::float8 from ${sql.unsafe(tables[0] ?? "")}) as rows`;
+    if (!sizes) throw new Error("No sizes were read.");
+    return sizes;
+  } finally {
+    await sql.end();
+  }
+}
+
+async function writeRows(url: string, file: string, columns: string): Promise<void> {
+  writeFileSync(file, "");
+  chmodSync(file, 0o666);
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  try {
+    const rows = await sql<{ line: string }[]>`
+      select concat_ws(',', ${sql.unsafe(columns.startsWith("id") ? "gen_random_uuid()," : "")}
+        bench.organization(1000000 + g % 2000), bench.organization(bench.pick_organization(random(), 1000)), m.provider,
+        m.model, t.tool, 'generate', 500 + g % 4000, g % 900, 0.012345, now() - g * interval '60 milliseconds', 200 + g % 5000) as line
+      from generate_series(1, ${COPY_ROWS}) as g
+      join bench.models as m on m.n = g % 6
+      join bench.tools as t on t.n = g / 6 % 6`;
+    writeFileSync(file, `${rows.map(({ line }) => line).join("\n")}\n`);
+  } finally {
+    await sql.end();
+  }
+}
+
+/** One event a call. */
+export async function measureSingle(
+  url: string,
+  seconds: number,
+): Promise<Record<string, PgbenchRun>> {
+  const found: Record<string, PgbenchRun> = {};
+  for (const organizations of [1, 1_000]) {
+    for (const clients of [1, 8, 32]) {
+      const script = `\\set o random(1, ${organizations})
+select public.track_usage(jsonb_build_object('organization_id', bench.organization(:o::integer), 'provider', 'openai',
+  'model', 'gpt-4o', 'input_tokens', 2006, 'classes', '{"cache_read": 1920}'::jsonb, 'output_tokens', 300, 'duration_ms', 812));`;
+      const name = `${organizations === 1 ? "one organization" : "1,000 organizations"}, ${clients} clients`;
+      found[name] = await runPgbench(url, script, { clients, seconds });
+      await foldEverything(url);
+    }
+  }
+  return found;
+}
+
+/** Ticks until nothing is left. @returns how many deltas, and in what time */
+export async function foldEverything(url: string): Promise<{ deltas: number; ms: number }> {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  try {
+    let deltas = 0;
+    const startedAt = performance.now();
+    for (;;) {
+      const [row] = await sql<
+        { folded: number }[]
+      >`select (tally.tick() ->> 'folded')::int as folded`;
+      if (!row?.folded) return { deltas, ms: performance.now() - startedAt };
+      deltas += row.folded;
+    }
+  } finally {
+    await sql.end();
+  }
+}

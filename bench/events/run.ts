@@ -1,0 +1,134 @@
+/**
+ * Measures recording against COPY into plain tables, and the reports over a growing history. Writes
+ * bench/results/events.md and .json.
+ *
+ *     npm run bench:events              # about ten minutes, 1 M events
+ *     npm run bench:events -- --quick   # about four, 200,000
+ *     npm run bench:events -- --full    # 1 M and 10 M
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import postgres from "postgres";
+import { startPostgres } from "../../packages/cli/src/database/start-postgres.ts";
+import { ensureDebianPackages } from "../../scripts/databases/ensure-debian-packages.ts";
+import { executeSql } from "../../scripts/databases/execute-sql.ts";
+import { prepareServer } from "../../scripts/databases/prepare-server.ts";
+import { readSupabase } from "../../scripts/run-supabase.ts";
+import { foldEverything, measureRecording, measureSingle } from "./measure-recording.ts";
+import { makeAdmin, measureReports } from "./measure-reports.ts";
+import { type EventsResults, writeMarkdown } from "./write-markdown.ts";
+
+const RESULTS = fileURLToPath(new URL("../results/", import.meta.url));
+const isQuick = process.argv.includes("--quick");
+const SECONDS = isQuick ? 3 : 6;
+const HISTORIES = process.argv.includes("--full") ? [1e6, 1e7] : [isQuick ? 2e5 : 1e6];
+const ORGANIZATIONS = 1_000;
+const DAYS = 35;
+/** Ten minutes at 100 events a second. */
+const PENDING = 60_000;
+
+async function arrange(url: string): Promise<void> {
+  for (const file of ["generate.sql", "designs.sql"])
+    await executeSql(url, readFileSync(new URL(file, import.meta.url), "utf8"));
+  await executeSql(
+    url,
+    `insert into public.organizations (id, name) select bench.organization(n), 'Organization ' || n from generate_series(1, ${ORGANIZATIONS}) as n;
+     insert into public.usage_quotas (organization_id, quota_type, quota_limit)
+     select bench.organization(n), 'monthly', 1e9 from generate_series(1, ${ORGANIZATIONS}) as n;
+     insert into designs.users select bench.organization(1000000 + n) from generate_series(0, 2000) as n;`,
+  );
+  await makeAdmin(url);
+}
+
+/** History up to a number of events, with its rollups made by the product's own repair. */
+async function growTo(
+  url: string,
+  events: number,
+): Promise<{ events: number; us_per_event: number; rows: number }> {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  try {
+    const [before] = await sql<
+      { events: number }[]
+    >`select count(*)::float8 as events from public.token_usage`;
+    const missing = Math.max(events - (before?.events ?? 0), 0);
+    console.log(`adding ${missing} events`);
+    await sql`select tally.ensure_partitions(now() - interval '3 months', now())`;
+    await sql`call bench.make_history(${missing}::bigint, ${DAYS}, ${ORGANIZATIONS}, ${`${events}`})`;
+    const startedAt = performance.now();
+    const days = await sql<{ organization_id: string; day: Date }[]>`
+      select organization_id, date_trunc('day', created_at, 'UTC') as day from public.token_usage group by 1, 2 order by 1, 2`;
+    // A transaction a day: what a fold of that day's events would do.
+    for (const { organization_id, day } of days)
+      await sql`select tally.rebuild_day(${organization_id}, ${day})`;
+    const ms = performance.now() - startedAt;
+    await sql.unsafe(
+      "vacuum analyze public.token_usage, tally.usage_rollups, tally.duration_rollups, tally.usage_actors, tally.usage_dimensions",
+    );
+    const [after] = await sql<{ rows: number; events: number }[]>`
+      select ((select count(*) from tally.usage_rollups) + (select count(*) from tally.duration_rollups))::float8 as rows,
+        (select count(*)::float8 from public.token_usage) as events`;
+    if (!after) throw new Error("Nothing was counted.");
+    return { ...after, us_per_event: (ms * 1000) / after.events };
+  } finally {
+    await sql.end();
+  }
+}
+
+async function measureHistories(url: string): Promise<EventsResults["reports"]> {
+  const found: EventsResults["reports"] = [];
+  for (const wanted of HISTORIES) {
+    const { events, us_per_event, rows } = await growTo(url, wanted);
+    found.push({
+      events,
+      fold_us_per_event: us_per_event,
+      rollup_rows: rows,
+      half: await measureReports(url, 1),
+      hundredth: await measureReports(url, 2),
+    });
+    console.log(found.at(-1));
+  }
+  return found;
+}
+
+async function measureFreshness(url: string): Promise<EventsResults["freshness"]> {
+  await executeSql(url, `call bench.make_batches('pending', 100, ${PENDING / 100}, 1)`);
+  await executeSql(
+    url,
+    "select public.track_usage_batch(body::jsonb) from bench.batches where kind = 'pending'",
+  );
+  const half = await measureReports(url, 1);
+  await foldEverything(url);
+  return { pending: PENDING, half };
+}
+
+await ensureDebianPackages();
+const directory = mkdtempSync(join(tmpdir(), "tallybase-bench-"));
+const server = await startPostgres({ dataDir: join(directory, "data") });
+try {
+  const { url, adminUrl } = server;
+  await prepareServer({ name: "bench", url, adminUrl, stop: async () => undefined });
+  await readSupabase(url, ["db", "push", "--yes"]);
+  await arrange(adminUrl);
+  const recording = await measureRecording(adminUrl, directory, SECONDS);
+  const single = await measureSingle(adminUrl, isQuick ? 2 : SECONDS);
+  const reports = await measureHistories(adminUrl);
+  const freshness = await measureFreshness(adminUrl);
+  const sql = postgres(adminUrl, { max: 1, onnotice: () => undefined });
+  const [checked] = await sql<{ differences: number }[]>`
+    select count(*)::int as differences from public.verify_rollup(starts_at => now() - interval '40 days')`;
+  await sql.end();
+  const results: EventsResults = {
+    conditions: { seconds: SECONDS, cores: availableParallelism() },
+    ...{ recording, single, reports, freshness, differences: checked?.differences ?? Number.NaN },
+  };
+  const markdown = writeMarkdown(results);
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, "events.md"), markdown);
+  writeFileSync(join(RESULTS, "events.json"), `${JSON.stringify(results, null, 2)}\n`);
+  console.log(markdown);
+} finally {
+  await server.stop();
+  rmSync(directory, { recursive: true, force: true });
+}

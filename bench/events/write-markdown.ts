@@ -1,0 +1,101 @@
+import type { PgbenchRun } from "../run-pgbench.ts";
+import type { Recording } from "./measure-recording.ts";
+import type { ReportTimes } from "./measure-reports.ts";
+
+export interface EventsResults {
+  conditions: { seconds: number; cores: number };
+  recording: Record<string, Recording>;
+  single: Record<string, PgbenchRun>;
+  /** Events in the table → what folding and reporting took. */
+  reports: {
+    events: number;
+    fold_us_per_event: number;
+    rollup_rows: number;
+    half: Record<string, ReportTimes>;
+    hundredth: Record<string, ReportTimes>;
+  }[];
+  freshness: { pending: number; half: Record<string, ReportTimes> };
+  differences: number;
+}
+
+const HEAP = "COPY, bare heap, 1 client";
+const INDEXED = "COPY, indexed table, 1 client";
+
+function recordingLine(name: string, one: Recording, all: Record<string, Recording>): string {
+  const against = (base: string) =>
+    (one.rows_per_second / (all[base]?.rows_per_second ?? Number.NaN)).toFixed(2);
+  return `| ${name} | ${one.rows_per_second.toFixed(0)} | ${against(HEAP)} | ${against(INDEXED)} | ${one.p50_ms.toFixed(1)} | ${one.p99_ms.toFixed(1)} | ${one.wal_bytes_per_row.toFixed(0)} | ${one.disk_bytes_per_row.toFixed(0)} |`;
+}
+
+const millions = (events: number) => `${(events / 1e6).toLocaleString("en-US")} M`;
+
+export function writeMarkdown(results: EventsResults): string {
+  const { recording, single, reports, freshness, conditions } = results;
+  const names = Object.keys(reports[0]?.half ?? {});
+  return `# Recording and reporting
+
+\`npm run bench:events\`: one server, ${conditions.cores} cores that the clients share, ${conditions.seconds} s a run after 2 s of warm-up. Read ratios,
+not absolutes. Batches are JSON as a client sends it: every event is checked, priced, deduplicated, and counted in
+quotas and rollups (one quota per organization).
+
+## Recording
+
+| way | rows/s | × bare heap (1 client) | × indexed table (1 client) | p50 ms | p99 ms | WAL B/row | disk B/row |
+|---|---|---|---|---|---|---|---|
+${Object.entries(recording)
+  .map(([name, one]) => recordingLine(name, one, recording))
+  .join("\n")}
+
+The bare heap and the indexed table (random key, four indexes, two references) have the columns of a plain usage
+table; WAL and disk include what is pending for the fold. p50 and p99 are of one statement, whatever its rows.
+
+## One event a call
+
+| | calls/s | p50 ms | p99 ms |
+|---|---|---|---|
+${Object.entries(single)
+  .map(
+    ([name, run]) =>
+      `| ${name} | ${run.per_second.toFixed(0)} | ${run.p50_ms.toFixed(1)} | ${run.p99_ms.toFixed(1)} |`,
+  )
+  .join("\n")}
+
+## Reports of 31 days, ms
+
+For an organization with half of all events and for one with 1 %, as a signed-in admin; in brackets as the owner,
+without row level security.
+
+| report | ${reports.map((r) => `${millions(r.events)}: half | 1 %`).join(" | ")} |
+|---|${reports.map(() => "---|---|").join("")}
+${names
+  .map(
+    (name) =>
+      `| ${name} | ${reports
+        .map((r) => `${cell(r.half[name])} | ${cell(r.hundredth[name])}`)
+        .join(" | ")} |`,
+  )
+  .join("\n")}
+
+${reports
+  .map(
+    (r) =>
+      `Folding the history of ${millions(r.events)} events took ${r.fold_us_per_event.toFixed(0)} µs an event; it has ${r.rollup_rows.toLocaleString("en-US")} rollup rows.`,
+  )
+  .join("\n")}
+
+## Nothing folded for a while
+
+With ${freshness.pending.toLocaleString("en-US")} events of the busiest organization pending (ten minutes at 100 a second), all of them in every answer:
+
+| report | ms |
+|---|---|
+${Object.entries(freshness.half)
+  .map(([name, times]) => `| ${name} | ${cell(times)} |`)
+  .join("\n")}
+
+\`verify_rollup()\` afterwards: ${results.differences} differences.
+`;
+}
+
+const cell = (times?: ReportTimes) =>
+  times ? `${times.member_ms.toFixed(1)} (${times.owner_ms.toFixed(1)})` : "";
