@@ -145,6 +145,13 @@ export class Usage {
     event.isCancelled = true;
   }
 
+  /** Begins with no events; meters and customers stay. */
+  forgetEvents(): void {
+    this.events.length = 0;
+    this.#byCustomer.clear();
+    this.#identifiers.clear();
+  }
+
   /** What Stripe would say of a customer in a window, as far as its own lag lets it know. */
   aggregate(
     meter: Meter,

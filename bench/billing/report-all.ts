@@ -1,0 +1,27 @@
+/**
+ * Reports everything that is due and prints one line of JSON: what was done, how long it took and the
+ * peak memory of this process. Environment: DATABASE_URL, STRIPE_URL, SINK (stripe or stripe-stream).
+ */
+import { chooseSink } from "../../supabase/functions/_tally/billing/choose-sink.ts";
+import { reportUsage } from "../../supabase/functions/_tally/billing/report-usage.ts";
+import { openDatabase } from "../../supabase/functions/_tally/database.ts";
+
+const { DATABASE_URL = "", STRIPE_URL = "", SINK = "stripe" } = process.env;
+const settings: Record<string, string> = {
+  TALLY_METER_SINK: SINK,
+  STRIPE_SECRET_KEY: "sk_test_bench",
+  TALLY_STRIPE_API_URL: STRIPE_URL,
+};
+const startedAt = performance.now();
+const count = await reportUsage({
+  database: openDatabase(DATABASE_URL, 8),
+  sink: chooseSink((name) => settings[name], { fetch, now: Date.now }),
+  now: () => performance.now(),
+  timeLimitMs: Number.POSITIVE_INFINITY,
+  maxReports: Number.POSITIVE_INFINITY,
+});
+const seconds = (performance.now() - startedAt) / 1000;
+const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+const cpu_seconds = (userCPUTime + systemCPUTime) / 1e6;
+console.log(JSON.stringify({ count, seconds, cpu_seconds, peak_mb: maxRSS / 1024 }));
+process.exit(0);
