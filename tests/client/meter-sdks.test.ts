@@ -140,6 +140,28 @@ describe("openai", () => {
     ]);
   });
 
+  test("speech by its characters, images by their number, sound by what the answer says", async () => {
+    const client = openai();
+    await client.audio.speech.create({ model: "tts-1", voice: "alloy", input: "Hé 👋" });
+    const image = {
+      model: "dall-e-3",
+      prompt: "A meter",
+      size: "1024x1792",
+      quality: "hd",
+    } as const;
+    await client.images.generate(image);
+    const file = new File(["sound"], "talk.wav");
+    await client.audio.transcriptions.create({ model: "whisper-1", file });
+    await client.audio.transcriptions.create({ model: "gpt-4o-transcribe", file });
+    expect([...project.events.values()]).toMatchObject([
+      { operation: "speech", units: 4, unit_type: "character", is_estimated: false },
+      { operation: "image", units: 1, unit_type: "image_hd_1024x1792", is_estimated: false },
+      { operation: "transcription", unit_type: "second", is_estimated: false },
+      { operation: "transcription", classes: expect.any(Object), is_estimated: false },
+    ]);
+    expect(held()).toMatchObject({ units: 4, unit_type: "character" });
+  });
+
   test("what costs nothing is not metered", async () => {
     await openai()
       .models.list()

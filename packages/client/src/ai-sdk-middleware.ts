@@ -6,7 +6,7 @@ import type { Estimate } from "./types.ts";
 
 /** Who the calls of a wrapped model are for. */
 export interface AiSdkContext
-  extends Omit<CallContext, "provider" | "model" | "usageOf" | "signal" | "operation"> {
+  extends Omit<CallContext, "provider" | "model" | "usageOf" | "asked" | "signal" | "operation"> {
   /** The name that prices are found by. Default: the model's own, without what follows a dot. */
   provider?: string | undefined;
   /** The project. Default: the one of `configureTallybase`, or of the environment. */
@@ -94,7 +94,7 @@ export function tallybaseMiddleware(context: AiSdkContext = {}): AiSdkMiddleware
   };
 }
 
-function boundOf({ prompt, tools, maxOutputTokens }: AiSdkParameters, otherwise: number): Estimate {
+function boundOf({ prompt, tools, maxOutputTokens }: AiSdkParameters, otherwise: number) {
   const limit = maxOutputTokens ?? otherwise;
   return estimateRequest({ prompt, tools, max_output_tokens: limit }, "chat", otherwise);
 }

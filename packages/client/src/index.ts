@@ -37,6 +37,7 @@ export {
   meterOpenAI,
 } from "./meter-sdks.ts";
 export type {
+  AskedFor,
   CallContext,
   CallUsage,
   Tracked,

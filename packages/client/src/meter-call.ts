@@ -20,7 +20,8 @@ export async function meterCall<T>(
   fn: () => T,
   estimate: number | Estimate = unknownCost,
 ): Promise<Tracked<Awaited<T>>> {
-  const { signal, expiresIn, failOpen, onQuotaExceeded, onLost, usageOf, ...named } = context;
+  const { signal, expiresIn, failOpen, onQuotaExceeded, onLost, usageOf, asked, ...named } =
+    context;
   const session = onLost ? { ...client, onLost } : client;
   const attribution = withOrganization(session, named);
   const bound = typeof estimate === "number" ? { estimatedCost: estimate } : estimate;
@@ -40,6 +41,7 @@ export async function meterCall<T>(
     expiresAt: hold.data?.expiresAt ?? null,
     startedAt: performance.now(),
     readers,
+    asked,
   };
   const response = await run(call, fn);
   const tracked = usageOf
@@ -102,9 +104,27 @@ async function settleAnswer(
   response: unknown,
   stated: unknown,
 ): Promise<CallUsage> {
-  const usage = call.readers.normalizeUsage(call.attribution.provider, stated);
-  if (!usage && isRefusal(stated)) return releaseCall(call);
+  if (isRefusal(stated)) return settleRefusal(call, stated);
+  const usage = readUsage(call, stated);
   return settleCall(call, { usage, status: "success", isEstimated: usage === null, response });
+}
+
+/** A refusal that states usage has used it. */
+async function settleRefusal(call: AdmittedCall, stated: unknown): Promise<CallUsage> {
+  const usage = call.readers.normalizeUsage(call.attribution.provider, stated);
+  if (!usage) return releaseCall(call);
+  return settleCall(call, { usage, status: "success", isEstimated: false, response: stated });
+}
+
+/** What an answer used, by what it says and, where it says nothing, by what was asked for. */
+function readUsage({ readers, attribution, asked }: AdmittedCall, stated: unknown) {
+  if (!asked) return readers.normalizeUsage(attribution.provider, stated);
+  const { api, ...request } = asked;
+  const given = Object.entries(request).filter(([, value]) => value !== undefined);
+  return readers.normalizeUsage(attribution.provider, stated, {
+    api,
+    request: Object.fromEntries(given),
+  });
 }
 
 /** A provider's error body, for callers whose fetch does not throw. */

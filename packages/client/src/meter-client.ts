@@ -1,7 +1,7 @@
 import { QuotaExceededError, TallybaseError, UsageNotRecordedError } from "./errors.ts";
 import { estimateRequest } from "./estimate-request.ts";
 import { hideUsageFrame } from "./hide-usage-frame.ts";
-import type { CallContext } from "./meter-types.ts";
+import type { AskedFor, CallContext } from "./meter-types.ts";
 import type { Tallybase } from "./tallybase.ts";
 import type { Estimate } from "./types.ts";
 
@@ -9,7 +9,7 @@ import type { Estimate } from "./types.ts";
 export interface MeterContext
   extends Omit<
     CallContext<Response>,
-    "provider" | "model" | "usageOf" | "signal" | "serviceTier" | "operation"
+    "provider" | "model" | "usageOf" | "asked" | "signal" | "serviceTier" | "operation"
   > {
   /** The name that prices are found by. Default: that of the SDK; told from the base URL for xAI. */
   provider?: string | undefined;
@@ -71,6 +71,7 @@ export function meterFetch(
           provider: context.provider ?? provider,
           model,
           operation,
+          asked: askedFor(operation, body),
           serviceTier: typeof tier === "string" && tier !== "auto" ? tier : undefined,
           signal: init?.signal ?? undefined,
         },
@@ -105,6 +106,21 @@ function findCall(dialect: ClientDialect, input: unknown, init: RequestInit | un
   if (isPatched) body.stream_options = { include_usage: true };
   const provider = url.hostname.endsWith("x.ai") ? "xai" : dialect.provider;
   return { provider, model, body, operation: endpoint.operation, isPatched };
+}
+
+const mediaApis: Record<string, AskedFor["api"]> = {
+  image: "images",
+  speech: "speech",
+  transcription: "transcription",
+};
+
+/** What a request for media asks for: its answer may be bytes that state nothing. */
+function askedFor(operation: string, body: Record<string, unknown>): AskedFor | undefined {
+  const api = mediaApis[operation];
+  if (!api) return undefined;
+  const text = (name: string) => (typeof body[name] === "string" ? body[name] : undefined);
+  const n = body.n === undefined ? undefined : Number(body.n);
+  return { api, n, size: text("size"), quality: text("quality"), input: text("input") };
 }
 
 /** The fields of a request. Of a form only texts count: what a file comes to, the answer says. */

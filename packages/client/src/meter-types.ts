@@ -1,6 +1,21 @@
 import type { QuotaExceededError } from "./errors.ts";
 import type { Attribution, LostHandler, UsageReceipt } from "./types.ts";
 
+/** A request for media, as far as its price depends on it. */
+export interface AskedFor {
+  /** Which kind of answer it is: speech, for example, is bytes and nothing else. */
+  api: "images" | "speech" | "transcription" | "video";
+  /** How many images; the number that comes back wins. */
+  n?: number | undefined;
+  /** Of an image or a video: `1024x1792`, `720p`. */
+  size?: string | undefined;
+  quality?: string | undefined;
+  /** The text that is spoken: its characters are the units. */
+  input?: string | undefined;
+  /** Seconds of sound or video. */
+  seconds?: number | undefined;
+}
+
 /** What {@link Tallybase.wrapWithTracking} needs to know about a call. */
 export interface CallContext<T = unknown> extends Attribution {
   /**
@@ -15,6 +30,8 @@ export interface CallContext<T = unknown> extends Attribution {
   onQuotaExceeded?: ((error: QuotaExceededError) => void | Promise<void>) | undefined;
   /** For this call, instead of the client's: takes usage that could not be written. */
   onLost?: LostHandler | undefined;
+  /** What was asked for, where an answer does not say what it used: media that is not paid by the token. */
+  asked?: AskedFor | undefined;
   /** Where the provider's response is, when your function returns something made from it. */
   usageOf?: ((response: T) => unknown) | undefined;
 }

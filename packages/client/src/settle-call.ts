@@ -1,6 +1,6 @@
 import { releaseHold } from "./ask-quotas.ts";
 import { eventOf, type Readers } from "./event-of-answer.ts";
-import type { CallUsage } from "./meter-types.ts";
+import type { AskedFor, CallUsage } from "./meter-types.ts";
 import type { NormalizedUsage, StreamResult } from "./read-usage.ts";
 import { recordEvent } from "./record-usage.ts";
 import type { Session } from "./session.ts";
@@ -17,6 +17,7 @@ export interface AdmittedCall {
   /** `performance.now()` when it started. */
   startedAt: number;
   readers: Readers;
+  asked?: AskedFor | undefined;
 }
 
 /** How a call ended. */
