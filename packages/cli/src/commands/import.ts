@@ -142,7 +142,12 @@ function readOptions(args: string[]): ImportOptions | null {
   return {
     file,
     format: chooseFormat(file, values.format),
-    skip: new Set(values.skip.split(",").map((name) => name.trim())),
+    skip: new Set(
+      values.skip
+        .split(",")
+        .map((name) => name.trim())
+        .filter(Boolean),
+    ),
     isDryRun: values["dry-run"],
     isJson: values.json,
     rejectsFile: values.rejects,

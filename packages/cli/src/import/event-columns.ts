@@ -37,7 +37,9 @@ export const COMPUTED_COLUMNS: readonly string[] = ["total_tokens", "price_id", 
 /** Says which columns there are, and how to do without one that is not among them. */
 export function hintAtColumns(unknown: string): string {
   const known = Object.keys(EVENT_COLUMNS);
-  const near = known.find((name) => name.includes(unknown) || unknown.includes(name));
+  const near = known.find(
+    (name) => unknown.length > 2 && (name.includes(unknown) || unknown.includes(name)),
+  );
   return [
     `${near ? `Is it ${near}? ` : ""}Rename it, or leave it out with --skip ${unknown}`,
     `The columns of an event: ${known.join(", ")}.`,

@@ -80,13 +80,13 @@ async function importBatch(
   counts.events += batch.events.length + batch.rejected.length;
   counts.recorded += answer.recorded;
   counts.duplicates += answer.duplicates;
-  await rejections.add([...batch.rejected, ...answer.rejected]);
+  await rejections.add([...batch.rejected, ...answer.rejected].sort((a, b) => a.line - b.line));
 }
 
 function sayWhatIsDone(failure: unknown, { counts, isDryRun }: ImportTask): unknown {
   const error = explainRefusal(failure);
   if (!(error instanceof CliError) || isDryRun || counts.recorded === 0) return error;
-  const done = `${counts.recorded.toLocaleString("en")} events are recorded. Import the file again afterwards: they count as duplicates.`;
+  const done = `Recorded so far: ${counts.recorded.toLocaleString("en")}. Import the file again afterwards: those count as duplicates.`;
   return new CliError(error.message, error.hint ? `${error.hint}\n${done}` : done, {
     cause: error,
   });

@@ -8,6 +8,14 @@ import type { EventRow } from "./event-row.ts";
 /** A row longer than this is no event: a quote was never closed. */
 const MAX_ROW_CHARACTERS = 1_000_000;
 
+const COMPLAINTS: Readonly<Record<string, string>> = {
+  CSV_QUOTE_NOT_CLOSED: "its quote is never closed",
+  CSV_MAX_RECORD_SIZE:
+    "it has more than a million characters, so that its quote may never be closed",
+  INVALID_OPENING_QUOTE: "a quote stands in the middle of a field",
+  CSV_INVALID_CLOSING_QUOTE: "text follows a closing quote",
+};
+
 /**
  * Reads events from CSV (RFC 4180, comma) whose header has the columns of an event. An empty field is
  * absent. A value of the wrong kind becomes the problem of its row; a file whose rows cannot be told
@@ -20,18 +28,26 @@ export async function* readCsv(
   text: AsyncIterable<string>,
   skip: ReadonlySet<string>,
 ): AsyncGenerator<EventRow> {
-  const parser = parse({
-    info: true,
+  let lastLine = 0;
+  let carriageReturns = 0;
+  const parser = parse<ParsedRow, string[]>({
+    columns: false,
     relax_column_count: true,
     skip_empty_lines: true,
     max_record_size: MAX_ROW_CHARACTERS,
+    // Called before the parser reads on, so that it knows the last whole row when the next is torn.
+    on_record: (record: string[], { lines }): ParsedRow => {
+      // Inside quotes the parser counts both characters of a line break.
+      carriageReturns += countIn(record, "\r");
+      lastLine = lines - carriageReturns;
+      return { record, line: lastLine - countIn(record, "\n") };
+    },
   });
   // What goes wrong in the source destroys the parser with the same error.
   pipeline(Readable.from(text), parser, () => {});
   let columns: string[] | null = null;
   try {
-    for await (const { record, info } of parser as AsyncIterable<ParsedRow>) {
-      const line = info.lines - countLineBreaks(record);
+    for await (const { record, line } of parser as AsyncIterable<ParsedRow>) {
       if (!columns) {
         columns = readHeader(record, line, skip);
         continue;
@@ -46,8 +62,9 @@ export async function* readCsv(
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
+    // A row begins behind the last one; where it went wrong may be the end of the file.
     throw new CliError(
-      `Line ${error.lines} is not CSV: ${error.message}.`,
+      `Line ${lastLine + 1} is not CSV: ${COMPLAINTS[error.code] ?? error.message}.`,
       'Quotes inside a quoted field are doubled: "say ""hello""".',
       { cause: error },
     );
@@ -59,15 +76,18 @@ export async function* readCsv(
 
 interface ParsedRow {
   record: string[];
-  info: { lines: number };
+  /** Where it begins. */
+  line: number;
 }
 
-function countLineBreaks(record: string[]): number {
-  let breaks = 0;
+function countIn(record: string[], character: string): number {
+  let count = 0;
   for (const field of record) {
-    for (let at = field.indexOf("\n"); at >= 0; at = field.indexOf("\n", at + 1)) breaks += 1;
+    for (let at = field.indexOf(character); at >= 0; at = field.indexOf(character, at + 1)) {
+      count += 1;
+    }
   }
-  return breaks;
+  return count;
 }
 
 function readHeader(record: string[], line: number, skip: ReadonlySet<string>): string[] {
@@ -110,11 +130,10 @@ function readRow(
     fields[name] = converted?.value ?? field;
     parts.push(`${JSON.stringify(name)}:${converted?.text ?? JSON.stringify(field)}`);
     if (converted || problem) continue;
-    const shown = field.length > 80 ? `${field.slice(0, 80)}…` : field;
     problem = {
       code: "PT400",
       field: name,
-      message: `${name} must be ${describeKind(kind)}, not ${shown}.`,
+      message: `${name} must be ${describeKind(kind)}, not ${JSON.stringify(field.slice(0, 80))}.`,
     };
   }
   const row = { line, text: `{${parts.join(",")}}`, fields };
