@@ -468,7 +468,8 @@ declare
 begin
   f.user_id := null;
   f.api_key_id := null;
-  return f is distinct from null::tally.report_filter;
+  -- A row is null when each of its fields is.
+  return not (f is null);
 end;
 $$;
 comment on function tally.has_conditions(tally.report_filter) is
@@ -497,7 +498,7 @@ revoke execute on function tally.passing_dimensions(uuid, tally.report_filter) f
 create function tally.folded_use(
   organization_id uuid, boundaries timestamptz[], filter tally.report_filter, dimension text)
 returns setof tally.span_use
-language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
+language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off set work_mem = '32MB'
 as $$
 declare
   v_dimensions bigint[] := tally.passing_dimensions(folded_use.organization_id, folded_use.filter);
@@ -543,7 +544,7 @@ revoke execute on function tally.folded_use(uuid, timestamptz[], tally.report_fi
 create function tally.folded_use_of_actors(
   organization_id uuid, boundaries timestamptz[], filter tally.report_filter, dimension text)
 returns setof tally.span_use
-language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
+language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off set work_mem = '32MB'
 as $$
 declare
   v_dimensions bigint[] := tally.passing_dimensions(folded_use_of_actors.organization_id, folded_use_of_actors.filter);
@@ -560,10 +561,9 @@ declare
   v_totals boolean := coalesce(folded_use_of_actors.dimension in ('user_id', 'api_key_id'), true)
     and not tally.has_conditions(folded_use_of_actors.filter) and tally.rollup_levels('actor_totals') <> '{}';
   v_levels integer[] := tally.rollup_levels(case when v_totals then 'actor_totals' else 'actors' end);
+  v_least bigint := (select min(d) from unnest(v_dimensions) as d);
+  v_most bigint := (select max(d) from unnest(v_dimensions) as d);
 begin
-  if v_totals then
-    v_dimensions := v_dimensions || 0::bigint;
-  end if;
   return query
   with summed as materialized (
     select r.span, r.minus_span, r.actor_id, r.dimension_id, sum(r.request_count)::bigint as request_count,
@@ -581,26 +581,25 @@ begin
         from tally.usage_rollups as t
         where t.organization_id = folded_use_of_actors.organization_id and t.actor_id = a.id and t.minutes = c.minutes
           and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
-          and (t.dimension_id = 0) = (v_totals and c.minutes > 15)
+          and t.dimension_id between v_least and v_most
         offset 0
       ) as l
-      where c.minutes > 0 and cardinality(v_actors) <= 100
+      where c.minutes > 0 and (c.minutes = 15 or not v_totals)
       union all
-      -- Of very many: what stands in the range, whoever it is by.
+      -- All dimensions together: what stands in the range, whoever it is by.
       select c.span, c.minus_span, l.*
       from tally.cut_range(folded_use_of_actors.boundaries, v_levels) as c
       cross join lateral (
         select t.*
         from tally.usage_rollups as t
-        where t.organization_id = folded_use_of_actors.organization_id and t.actor_id <> 0 and t.minutes = c.minutes
-          and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
+        where t.organization_id = folded_use_of_actors.organization_id and t.actor_id <> 0 and t.dimension_id = 0
+          and t.minutes = c.minutes and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
           and t.actor_id + 0 = any (v_actors)
-          and (t.dimension_id = 0) = (v_totals and c.minutes > 15)
         offset 0
       ) as l
-      where c.minutes > 0 and cardinality(v_actors) > 100
+      where c.minutes > 15 and v_totals
     ) as r
-    where r.dimension_id = any (v_dimensions)
+    where r.dimension_id = 0 or r.dimension_id = any (v_dimensions)
     group by r.span, r.minus_span, r.actor_id, r.dimension_id
   )
   select g.span, tally.dimension_value(folded_use_of_actors.dimension, d.provider, d.model, d.tool_name, d.operation,
@@ -625,7 +624,7 @@ revoke execute on function tally.folded_use_of_actors(uuid, timestamptz[], tally
 
 create function tally.usage_range(organization_id uuid, boundaries timestamptz[], filters jsonb, dimension text)
 returns setof tally.span_use
-language plpgsql stable security definer set search_path = '' set jit = off
+language plpgsql stable security definer set search_path = '' set jit = off set work_mem = '32MB'
 as $$
 declare
   v_filter tally.report_filter := tally.read_filters(usage_range.filters);

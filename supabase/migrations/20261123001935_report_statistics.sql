@@ -8,25 +8,35 @@ declare
   v_dimensions bigint[] := tally.passing_dimensions(duration_slots.organization_id, duration_slots.filter);
   -- Without a filter the rows of all dimensions together are enough, where there are any.
   v_totals boolean := not tally.has_conditions(duration_slots.filter) and tally.rollup_levels('duration_totals') <> '{}';
+  v_levels integer[] := tally.rollup_levels(case when v_totals then 'duration_totals' else 'durations' end);
 begin
-  if v_totals then
-    v_dimensions := v_dimensions || 0::bigint;
-  end if;
   return query
   with slots (slot, request_count) as (
     select r.slot, case when c.span is null then -r.request_count else r.request_count end
-    from tally.cut_range(duration_slots.boundaries, tally.rollup_levels(
-      case when v_totals then 'duration_totals' else 'durations' end)) as c
+    from tally.cut_range(duration_slots.boundaries, v_levels) as c
     cross join lateral (
       select t.*
       from tally.duration_rollups as t
       where t.organization_id = duration_slots.organization_id and t.minutes = c.minutes
         and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
         and t.dimension_id + 0 = any (v_dimensions)
-        and (t.dimension_id = 0) = (v_totals and c.minutes > 15)
       offset 0
     ) as r
-    where c.minutes > 0
+    where c.minutes > 0 and (c.minutes = 15 or not v_totals)
+    union all
+    -- All dimensions together, bucket by bucket: between them stand those of each dimension.
+    select r.slot, case when c.span is null then -r.request_count else r.request_count end
+    from tally.cut_range(duration_slots.boundaries, v_levels) as c
+    cross join lateral (
+      select t.*
+      from generate_series(c.starts_at, c.ends_at - interval '1 microsecond', c.minutes * interval '1 minute') as b (bucket_start)
+      join tally.duration_rollups as t
+        on t.organization_id = duration_slots.organization_id and t.minutes = c.minutes
+        and t.bucket_start = b.bucket_start and t.dimension_id = 0
+      where c.minutes > 15
+      offset 0
+    ) as r
+    where c.minutes > 15 and v_totals
     union all
     select tally.duration_slot(b.duration_ms), 1
     from tally.cut_range(duration_slots.boundaries, '{15}') as c
