@@ -1,5 +1,6 @@
 import type { Call } from "./call.ts";
 import type { Shapes } from "./check-parameters.ts";
+import { EVENT_ROUTES } from "./event-routes.ts";
 import { METER_ROUTES } from "./meter-routes.ts";
 import { OBJECT_ROUTES } from "./object-routes.ts";
 import { STREAM_ROUTES } from "./stream-routes.ts";
@@ -18,10 +19,12 @@ export interface Route {
   answer(call: Call): unknown;
 }
 
-const ROUTES = [...METER_ROUTES, ...OBJECT_ROUTES, ...STREAM_ROUTES].map((route) => ({
-  route,
-  pattern: new RegExp(`^${route.path.replaceAll(":id", "([^/]+)")}$`),
-}));
+const ROUTES = [...METER_ROUTES, ...EVENT_ROUTES, ...OBJECT_ROUTES, ...STREAM_ROUTES].map(
+  (route) => ({
+    route,
+    pattern: new RegExp(`^${route.path.replaceAll(":id", "([^/]+)")}$`),
+  }),
+);
 
 /** The route of a request and the ids in its path. */
 export function findRoute(method: string, path: string): { route: Route; ids: string[] } | null {

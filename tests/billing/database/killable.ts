@@ -2,7 +2,7 @@ import type {
   MeterReport,
   MeterSink,
 } from "../../../supabase/functions/_tally/billing/meter-sink.ts";
-import type { ReportDeps } from "../../../supabase/functions/_tally/billing/report-usage.ts";
+import type { ReportDeps } from "../../../supabase/functions/_tally/billing/report-deps.ts";
 import type { Database, Parameter } from "../../../supabase/functions/_tally/database.ts";
 
 /** What a killed process throws, here where there is no process to kill. */

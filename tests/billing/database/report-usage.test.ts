@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { httpSink } from "../../../supabase/functions/_tally/billing/http-sink.ts";
 import { reconcileUsage } from "../../../supabase/functions/_tally/billing/reconcile-usage.ts";
-import {
-  type ReportDeps,
-  reportUsage,
-} from "../../../supabase/functions/_tally/billing/report-usage.ts";
+import type { ReportDeps } from "../../../supabase/functions/_tally/billing/report-deps.ts";
+import { reportUsage } from "../../../supabase/functions/_tally/billing/report-usage.ts";
 import { stripeStreamSink } from "../../../supabase/functions/_tally/billing/stripe-stream-sink.ts";
 import { checkBilling } from "./check-billing.ts";
 import {

@@ -1,9 +1,7 @@
 import { FAULT_KINDS } from "@tallybase/fake-stripe";
 import { reconcileUsage } from "../../../supabase/functions/_tally/billing/reconcile-usage.ts";
-import {
-  type ReportDeps,
-  reportUsage,
-} from "../../../supabase/functions/_tally/billing/report-usage.ts";
+import type { ReportDeps } from "../../../supabase/functions/_tally/billing/report-deps.ts";
+import { reportUsage } from "../../../supabase/functions/_tally/billing/report-usage.ts";
 import { TallyError } from "../../../supabase/functions/_tally/errors.ts";
 import { createRandom, type RandomSource } from "../../races/callers/random-source.ts";
 import { Killed, killable } from "./killable.ts";

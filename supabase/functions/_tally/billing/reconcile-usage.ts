@@ -1,7 +1,7 @@
 import { onlyRow } from "../database.ts";
 import { TallyError } from "../errors.ts";
 import type { HourQuery } from "./meter-sink.ts";
-import { atOf, oldestOf, type ReportDeps } from "./report-usage.ts";
+import { atOf, oldestOf, type ReportDeps } from "./report-deps.ts";
 
 /** A comparison of one meter of one organization with the sink. */
 export interface Reconciliation {
