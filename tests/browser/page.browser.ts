@@ -13,6 +13,7 @@ import {
   stack,
   type Tenant,
 } from "../e2e/client/arrange.ts";
+import { type FaultyNetwork, startNetwork } from "../e2e/client/faulty-network.ts";
 import type { PageSettings } from "./app/page-settings.ts";
 import { view } from "./app/view.ts";
 import { startBrowser } from "./find-browser.ts";
@@ -22,12 +23,17 @@ const call = { provider: "openai", model: "gpt-4o" };
 
 let browser: Browser;
 let served: ServedPage;
+/** Between the page and the project's tables. */
+let network: FaultyNetwork;
 beforeAll(async () => {
-  [browser, served] = await Promise.all([startBrowser(), servePage(stack.API_URL)]);
+  network = await startNetwork(stack.API_URL, 0);
+  const proxy = { "/rest": network.url, "/functions": stack.API_URL };
+  [browser, served] = await Promise.all([startBrowser(), servePage(proxy)]);
 });
 afterAll(async () => {
   await browser?.close();
   await served?.close();
+  await network?.close();
   await sql.end();
 });
 
@@ -57,7 +63,10 @@ beforeEach(async () => {
     if (name && request.method() === "POST") asked.push(name);
   });
 });
-afterEach(() => context.close());
+afterEach(async () => {
+  network.always = null;
+  await context.close();
+});
 
 async function open(more: Partial<PageSettings> = {}): Promise<void> {
   const settings: PageSettings = {
@@ -210,14 +219,14 @@ describe("usage that a page records", () => {
 
   test("offline outlives a reload, and is counted once when the network is back", async () => {
     await open();
-    await page.route("**/rest/v1/**", (route) => route.abort());
+    network.always = "refused";
     await add();
     await add();
     await page.reload();
     await add();
     expect(await page.evaluate(() => localStorage.length)).toBe(3);
     expect(await recorded()).toEqual([]);
-    await page.unroute("**/rest/v1/**");
+    network.always = null;
     await page.evaluate(() => window.dispatchEvent(new Event("online")));
     await expect.poll(recorded).toHaveLength(3);
     await expect.poll(() => page.evaluate(() => localStorage.length)).toBe(0);
@@ -225,17 +234,14 @@ describe("usage that a page records", () => {
 
   test("whose answer was lost is counted once", async () => {
     await open();
-    let isFirst = true;
-    await page.route("**/rest/v1/rpc/track_usage_batch", async (route) => {
-      if (!isFirst || route.request().method() !== "POST") return route.continue();
-      isFirst = false;
-      await route.fetch();
-      await route.abort();
-    });
+    network.always = "reset after commit";
     await add();
+    await expect.poll(recorded).toHaveLength(1);
+    expect(await page.evaluate(() => window.tally.queue.length)).toBe(1);
+    network.always = null;
     await expect.poll(() => page.evaluate(() => window.tally.queue.length)).toBe(0);
     expect(await recorded()).toHaveLength(1);
-    expect(isFirst).toBe(false);
+    expect(asked.filter((name) => name === "track_usage_batch").length).toBeGreaterThan(1);
   });
 
   test("a chat through the gateway arrives piece by piece, with its usage", async () => {

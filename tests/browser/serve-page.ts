@@ -12,8 +12,13 @@ export interface ServedPage {
 /**
  * Builds the page as an application would be built, and serves it on this machine alone, with the
  * project behind the same origin.
+ *
+ * @param proxy - Where the project's paths are: its tables and functions, and its edge functions.
  */
-export async function servePage(projectUrl: string): Promise<ServedPage> {
+export async function servePage(proxy: {
+  "/rest": string;
+  "/functions": string;
+}): Promise<ServedPage> {
   const outDir = await mkdtemp(join(tmpdir(), "tallybase-page-"));
   const common = {
     root: join(import.meta.dirname, "app"),
@@ -27,7 +32,7 @@ export async function servePage(projectUrl: string): Promise<ServedPage> {
     preview: {
       host: "127.0.0.1",
       port: 0,
-      proxy: Object.fromEntries(["/rest", "/functions"].map((path) => [path, projectUrl])),
+      proxy,
     },
   });
   const [url = ""] = server.resolvedUrls?.local ?? [];

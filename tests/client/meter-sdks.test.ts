@@ -98,6 +98,20 @@ describe("openai", () => {
     recorded();
   });
 
+  test("a stream's own options stay", async () => {
+    const stream = await openai().chat.completions.create({
+      ...gpt("Hello"),
+      stream: true,
+      stream_options: { include_obfuscation: false },
+    });
+    const chunks = await collect(stream);
+    expect(chunks.every(({ choices }) => choices.length > 0)).toBe(true);
+    recorded();
+    expect(provider.requests()[0]?.body).toMatchObject({
+      stream_options: { include_obfuscation: false, include_usage: true },
+    });
+  });
+
   test("a stream that was asked for its usage keeps it, however it is cut", async () => {
     const stream = await openai().chat.completions.create({
       ...gpt("Hello [[fake split=3 unicode]]"),

@@ -101,9 +101,10 @@ function findCall(dialect: ClientDialect, input: unknown, init: RequestInit | un
   const model = dialect.modelOf(url, body);
   if (typeof model !== "string") return null;
   // Without this, a chat completion that streams states no usage at all.
+  const { stream_options: options } = body as { stream_options?: { include_usage?: boolean } };
   const isPatched =
-    endpoint.operation === "chat" && body.stream === true && body.stream_options === undefined;
-  if (isPatched) body.stream_options = { include_usage: true };
+    endpoint.operation === "chat" && body.stream === true && options?.include_usage !== true;
+  if (isPatched) body.stream_options = { ...options, include_usage: true };
   const provider = url.hostname.endsWith("x.ai") ? "xai" : dialect.provider;
   return { provider, model, body, operation: endpoint.operation, isPatched };
 }
