@@ -28,6 +28,8 @@ export async function servePage(proxy: {
   await build({ ...common, build: { outDir, emptyOutDir: true } });
   const server = await preview({
     ...common,
+    // Tests break the connections behind it on purpose.
+    logLevel: "silent",
     build: { outDir },
     preview: {
       host: "127.0.0.1",
