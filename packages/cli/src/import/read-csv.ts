@@ -30,24 +30,24 @@ export async function* readCsv(
 ): AsyncGenerator<EventRow> {
   let lastLine = 0;
   let carriageReturns = 0;
-  const parser = parse<ParsedRow, string[]>({
-    columns: false,
+  const parser = parse({
     relax_column_count: true,
     skip_empty_lines: true,
     max_record_size: MAX_ROW_CHARACTERS,
     // Called before the parser reads on, so that it knows the last whole row when the next is torn.
-    on_record: (record: string[], { lines }): ParsedRow => {
+    on_record: (record, { lines }): ParsedRow => {
       // Inside quotes the parser counts both characters of a line break.
       carriageReturns += countIn(record, "\r");
       lastLine = lines - carriageReturns;
-      return { record, line: lastLine - countIn(record, "\n") };
+      return Object.assign(record, { line: lastLine - countIn(record, "\n") });
     },
   });
   // What goes wrong in the source destroys the parser with the same error.
   pipeline(Readable.from(text), parser, () => {});
   let columns: string[] | null = null;
   try {
-    for await (const { record, line } of parser as AsyncIterable<ParsedRow>) {
+    for await (const record of parser as AsyncIterable<ParsedRow>) {
+      const { line } = record;
       if (!columns) {
         columns = readHeader(record, line, skip);
         continue;
@@ -74,11 +74,8 @@ export async function* readCsv(
   }
 }
 
-interface ParsedRow {
-  record: string[];
-  /** Where it begins. */
-  line: number;
-}
+/** The fields of a row, and where it begins. */
+type ParsedRow = string[] & { line: number };
 
 function countIn(record: string[], character: string): number {
   let count = 0;

@@ -13,6 +13,8 @@ export interface ImportResult {
   rejections: RejectionGroup[];
   /** Of reading and recording. */
   seconds: number;
+  /** Of the tidy-up at the end. */
+  foldSeconds: number;
   /** Changes folded into quotas and reports afterwards; null when nothing was written. */
   folded: number | null;
   /** What a dry run foresees. */
@@ -37,6 +39,7 @@ export function resultToJson(result: ImportResult): string {
       seconds: Number(result.seconds.toFixed(3)),
       events_per_second: rate(result),
       folded: result.folded,
+      fold_seconds: Number(result.foldSeconds.toFixed(3)),
       ...(estimate && { cost_usd: estimate.costUsd, unpriced: estimate.unpriced }),
     },
     null,
@@ -62,9 +65,11 @@ export function resultToTable(result: ImportResult): string {
     ([label, value]) => `  ${label.padEnd(labels)}  ${value.padStart(values)}`,
   );
   const sum = `${count(result.events)} events in ${result.seconds.toFixed(1)} s`;
-  const note = isDryRun ? `${sum}; nothing is written` : sum;
+  const note = isDryRun
+    ? `${sum}; nothing is written`
+    : `${sum}, folded in ${result.foldSeconds.toFixed(1)} s more`;
   return [
-    `  ${styleText("bold", result.file)}  ${styleText("dim", note)}`,
+    `  ${styleText("bold", result.file === "-" ? "Standard input" : result.file)}  ${styleText("dim", note)}`,
     "",
     ...lines,
     ...showRejections(result),
