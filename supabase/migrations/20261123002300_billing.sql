@@ -11,6 +11,7 @@ create table public.billing_customers (
   entitlements_event_at timestamptz,
   invoiced_until timestamptz,
   ended_at timestamptz,
+  mirrors_credit_from timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint customer_id_is_not_blank check (btrim(stripe_customer_id) <> '')
@@ -23,6 +24,9 @@ comment on column public.billing_customers.invoiced_until is
   'The end of the last period whose invoice is final: what changes before it is reported in the current period.';
 comment on column public.billing_customers.ended_at is
   'When the subscription ended; the hour that holds it is reported at once.';
+
+comment on column public.billing_customers.mirrors_credit_from is
+  'Since when credit that is granted is granted in Stripe too; null: it is not.';
 
 create table public.billing_markups (
   organization_id uuid not null references public.organizations (id) on delete cascade,

@@ -270,6 +270,11 @@ as $$
     )
     or exists (select from tally.billing_checks as k where k.due_at <= has_due_billing.at)
     or exists (
+      select from tally.credit_to_mirror as g
+      left join tally.credit_mirrors as m on m.organization_id = g.organization_id and m.grant_id = g.grant_id
+      where coalesce(m.next_attempt_at <= has_due_billing.at, true)
+    )
+    or exists (
       select from tally.changed_hours as h
       join public.billing_customers as c on c.organization_id = h.organization_id
       where h.hour + interval '61 minutes' <= has_due_billing.at

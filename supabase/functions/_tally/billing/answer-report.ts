@@ -3,7 +3,10 @@ import type { ReadVariable } from "../env.ts";
 import { TallyError } from "../errors.ts";
 import type { RequestContext } from "../handle-request.ts";
 import { parseJsonObject, readBody } from "../read-body.ts";
+import { readStripeSettings } from "./billing-settings.ts";
 import { chooseSink } from "./choose-sink.ts";
+import { mirrorCredit } from "./mirror-credit.ts";
+import { openStripe } from "./open-stripe.ts";
 import { reconcileUsage } from "./reconcile-usage.ts";
 import { reportUsage } from "./report-usage.ts";
 
@@ -24,7 +27,7 @@ const REQUEST = z.strictObject({
 
 /**
  * `POST` with the secret key: reports what is due, and answers
- * `{ hours, prepared, delivered, postponed, refused, checked }`. With
+ * `{ hours, prepared, delivered, postponed, refused, checked, mirrored }`. With
  * `{ "reconcile": { starts_at, ends_at, organization_id?, repair? } }` it compares with the sink's own
  * sums instead and answers `{ reconciliations: […] }`.
  */
@@ -40,7 +43,13 @@ export function answerReport(variable: ReadVariable) {
     const { reconcile } = await readRequest(context.request);
     const { database, fetch, now } = context.deps;
     const deps = { database, now, sink: chooseSink(variable, { fetch, now }) };
-    if (reconcile === undefined) return Response.json(await reportUsage(deps));
+    if (reconcile === undefined) {
+      const count = await reportUsage(deps);
+      const mirrored = deps.sink.name.startsWith("stripe")
+        ? await mirrorCredit({ database, stripe: openStripe(readStripeSettings(variable)) })
+        : 0;
+      return Response.json({ ...count, mirrored });
+    }
     const reconciliations = await reconcileUsage({
       ...(reconcile.organization_id !== undefined && { organizationId: reconcile.organization_id }),
       startsAt: reconcile.starts_at,
