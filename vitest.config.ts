@@ -5,8 +5,7 @@ const folders = {
   stack: "tests/stack/**",
   e2e: "tests/e2e/**",
   races: "tests/races/**",
-  prices: "tests/prices-sql/**",
-  billing: "tests/billing/database/**",
+  database: "{tests/{prices-sql,reports},tests/{billing,import}/database}/**",
 };
 
 export default defineConfig({
@@ -33,24 +32,13 @@ export default defineConfig({
         },
       },
       {
-        // Like the races: what the database says that things cost.
+        // Like the races: prices, reports, billing and imports, as the database computes them.
         test: {
-          name: "prices",
-          include: [`${folders.prices}/*.test.ts`],
-          globalSetup: "tests/support/database.ts",
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-          fileParallelism: false,
-        },
-      },
-      {
-        // Like the races: what reaches Stripe, whatever happens on the way.
-        test: {
-          name: "billing",
-          include: [`${folders.billing}/*.test.ts`],
+          name: "database",
+          include: [`${folders.database}/*.test.ts`],
           globalSetup: "tests/support/database.ts",
           env: { STRIPE_SUPPRESS_NOTICES: "true" },
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,
         },

@@ -17,7 +17,7 @@ const GATES = [
   ["lint:db", "Database: advisors, plpgsql_check"],
   ["test:unit", "Unit tests"],
   ["test:db", "Database tests: pgTAP on Postgres 17 and 15"],
-  ["test:prices", "Prices through the database"],
+  ["test:database", "Prices, reports, billing, imports through the database"],
   ["test:races", "Races: many connections at once"],
   ["test:stack", "The local stack: start, restart, stop"],
   ["test:e2e", "End to end over HTTP"],
