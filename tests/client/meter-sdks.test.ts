@@ -98,6 +98,20 @@ describe("openai", () => {
     recorded();
   });
 
+  test("without a project the way out is in the error, at once", async () => {
+    vi.stubEnv("SUPABASE_URL", undefined);
+    const client = meterOpenAI(
+      new OpenAI({ apiKey: "sk-1", baseURL: `${provider.url}/openai/v1` }),
+    );
+    const call = client.chat.completions.create(gpt("Hello"));
+    await expect(call).rejects.toMatchObject({
+      status: 503,
+      code: "TALLY_UNSUPPORTED",
+      message: expect.stringContaining("No project is configured."),
+    });
+    vi.unstubAllEnvs();
+  });
+
   test("a stream's own options stay", async () => {
     const stream = await openai().chat.completions.create({
       ...gpt("Hello"),

@@ -211,6 +211,14 @@ describe("what will never be recorded is handed back", () => {
     expect(lost).toMatchObject([{ code: "PT400", status: 400, events: [{ outputTokens: 2 }] }]);
   });
 
+  test("what JSON cannot write, without a word to its caller", async () => {
+    const queue = open();
+    queue.add({ ...event, requestMetadata: { count: 10n } });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(lost).toMatchObject([{ code: "PT400", events: [{ model: "gpt-5.4" }] }]);
+    expect(queue.length).toBe(0);
+  });
+
   test("a batch that is refused whole", async () => {
     project.answer("track_usage_batch", () => refuse(403, "PT403", "Not your organization."));
     const queue = open();

@@ -11,8 +11,8 @@ export function hideUsageFrame(response: Response): Response {
   const frames = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       rest += decoder.decode(chunk, { stream: true });
-      const whole = rest.split(/(?<=\r?\n\r?\n)/);
-      rest = /\n\r?\n$/.test(rest) ? "" : (whole.pop() ?? "");
+      const whole = rest.match(/[\s\S]*?\r?\n\r?\n/g) ?? [];
+      rest = rest.slice(whole.join("").length);
       const kept = whole.filter((frame) => !isUsageOnly(frame)).join("");
       if (kept !== "") controller.enqueue(encoder.encode(kept));
     },

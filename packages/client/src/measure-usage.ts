@@ -82,16 +82,16 @@ export function measureUsage(session: Session, context: UsageContext): UsageMeas
       finishing ??= record(Math.round(performance.now() - startedAt));
       return finishing;
     },
-    [Symbol.dispose]() {
-      void this[Symbol.asyncDispose]();
-    },
-    async [Symbol.asyncDispose]() {
-      const { error } = await this.finish();
-      // Nobody asks a context for its answer, so a failure is told here if nowhere else.
-      if (error && !session.onLost) console.error(error, error.events);
-    },
+    [Symbol.dispose]: () => void end(session, measure),
+    [Symbol.asyncDispose]: () => end(session, measure),
   };
   return measure;
+}
+
+/** Nobody asks a block for its answer, so a failure is told here if nowhere else. */
+async function end(session: Session, measure: UsageMeasure): Promise<void> {
+  const { error } = await measure.finish();
+  if (error && !session.onLost) console.error(error, error.events);
 }
 
 /** Measures a function: its duration, what it fills in, and whether it failed. */
@@ -107,6 +107,6 @@ export async function measureFunction<T>(
     measure.status = "failed";
     throw error;
   } finally {
-    await measure[Symbol.asyncDispose]();
+    await end(session, measure);
   }
 }

@@ -59,10 +59,10 @@ export function meterFetch(
     if (!found) return send(input, init);
     const { provider, model, body, operation, isPatched } = found;
     const { tally, estimate, maxOutputTokens = 4_096, ...attribution } = context;
-    const client = tally ?? project();
-    const bound = estimate?.(body) ?? estimateRequest(body, operation, maxOutputTokens);
     const tier = body.service_tier;
     try {
+      const client = tally ?? project();
+      const bound = estimate?.(body) ?? estimateRequest(body, operation, maxOutputTokens);
       const { response } = await client.wrapWithTracking(
         {
           // The call is made, and an SDK would make it again if we threw: what is lost waits in the queue.

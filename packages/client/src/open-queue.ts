@@ -54,6 +54,11 @@ export function openQueue(session: Session, options: QueueOptions): UsageQueue {
   }
 
   function enqueue(event: UsageEvent): boolean {
+    const bytes = byteLength(event);
+    if (bytes === null) {
+      void lose([event], unwritable());
+      return false;
+    }
     if (waiting.length >= maxEvents) {
       const isOldest = options.overflow === "drop-oldest" && waiting.length > sending;
       // What is being sent may be recorded already, so the oldest that waits goes.
@@ -64,7 +69,6 @@ export function openQueue(session: Session, options: QueueOptions): UsageQueue {
       }
       if (!isOldest) return false;
     }
-    const bytes = byteLength(event);
     waiting.push({ event, bytes });
     waitingBytes += bytes;
     stopWatching ??= watch();
@@ -212,8 +216,21 @@ async function attempt(action: () => unknown): Promise<void> {
   }
 }
 
-const byteLength = (event: UsageEvent) =>
-  new TextEncoder().encode(JSON.stringify(toWire(event))).length + 1;
+/** The size on the wire; null for what JSON cannot write (a bigint, a circle). */
+function byteLength(event: UsageEvent): number | null {
+  try {
+    return new TextEncoder().encode(JSON.stringify(toWire(event))).length + 1;
+  } catch {
+    return null;
+  }
+}
+
+const unwritable = () =>
+  new TallybaseError("The event cannot be written as JSON.", {
+    code: "PT400",
+    status: 400,
+    detail: "request_metadata",
+  });
 
 const overflow = (maxEvents: number) =>
   new TallybaseError(`The queue is full: ${maxEvents} events wait.`, {

@@ -1,5 +1,12 @@
 import type { QuotaState } from "@tallybase/client";
-import { type CSSProperties, createElement, type ReactElement, type ReactNode, useId } from "react";
+import {
+  type CSSProperties,
+  createElement,
+  Fragment,
+  type ReactElement,
+  type ReactNode,
+  useId,
+} from "react";
 import { describeQuota, type QuotaWords } from "./describe-quota.ts";
 import { type UseQuotaOptions, useQuota } from "./use-quota.ts";
 
@@ -74,7 +81,7 @@ export function QuotaIndicator(props: QuotaIndicatorProps): ReactElement | null 
   }
   if (!quota) {
     if (error) return root("unknown", { role: "status" }, "The quota cannot be read now.");
-    return createElement("span", { hidden: empty === null }, empty);
+    return empty === null ? null : createElement(Fragment, null, empty);
   }
   const words = describeQuota(quota, locale);
   if (props.children) return root(quota.level, {}, props.children(quota, words));
