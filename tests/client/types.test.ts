@@ -9,26 +9,36 @@ import {
   type AIModelRequest,
   type AIModelResponse,
   type AIModelStream,
+  type AnomalyRow,
+  type BreakdownRow,
   type CostEstimate,
   type CostRequest,
   createTallybase,
+  type Forecast,
   meterAnthropic,
   meterGoogle,
   meterOpenAI,
+  type PeakRow,
   type QuotaCheck,
   type QuotaRequest,
   type QuotaState,
+  type StatisticsRow,
   type SupabaseLike,
   type Tallybase,
   type TallybaseError,
+  type TimeseriesRow,
+  type TopPackageRow,
+  type TopUserRow,
   type Tracked,
   type TrackedResponse,
   type TrackedStream,
+  type TrendRow,
   tallybaseMiddleware,
   type UsageEvent,
   type UsageMeasure,
   type UsageNotRecordedError,
   type UsageReceipt,
+  type UsageTotals,
 } from "../../packages/client/src/index.ts";
 
 type Functions = Database["public"]["Functions"];
@@ -74,6 +84,26 @@ describe("the public types follow the database", () => {
       | "track_usage"
       | "track_usage_batch"
     >().toExtend<keyof Functions>();
+  });
+});
+
+describe("the rows of reports follow their functions", () => {
+  /** The columns of a function as the client names them; of one that the types do not have yet, ours. */
+  type Columns<Name extends string, Ours> = Name extends keyof Functions
+    ? CamelKeys<Row<Name>>
+    : keyof Ours;
+
+  test("one to one", () => {
+    expectTypeOf<keyof UsageTotals>().toEqualTypeOf<Columns<"usage_totals", UsageTotals>>();
+    expectTypeOf<keyof BreakdownRow>().toEqualTypeOf<Columns<"usage_breakdown", BreakdownRow>>();
+    expectTypeOf<keyof TimeseriesRow>().toEqualTypeOf<Columns<"usage_timeseries", TimeseriesRow>>();
+    expectTypeOf<keyof StatisticsRow>().toEqualTypeOf<Columns<"usage_statistics", StatisticsRow>>();
+    expectTypeOf<keyof TrendRow>().toEqualTypeOf<Columns<"usage_trends", TrendRow>>();
+    expectTypeOf<keyof PeakRow>().toEqualTypeOf<Columns<"usage_peaks", PeakRow>>();
+    expectTypeOf<keyof Forecast>().toEqualTypeOf<Columns<"usage_forecast", Forecast>>();
+    expectTypeOf<keyof AnomalyRow>().toEqualTypeOf<Columns<"usage_anomalies", AnomalyRow>>();
+    expectTypeOf<keyof TopUserRow>().toEqualTypeOf<Columns<"top_users", TopUserRow>>();
+    expectTypeOf<keyof TopPackageRow>().toEqualTypeOf<Columns<"top_packages", TopPackageRow>>();
   });
 });
 
