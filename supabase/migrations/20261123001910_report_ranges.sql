@@ -39,7 +39,7 @@ returns tally.report_filter
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
-  v_lists jsonb := '{}';
+  v_lists jsonb := '{}'::jsonb;
   v_key text;
   v_value jsonb;
   v_list text[];

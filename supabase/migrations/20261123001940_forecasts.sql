@@ -94,7 +94,7 @@ declare
   -- An origin is each of the last three weeks of days with two weeks before it; a long horizon leaves fewer, a week of
   -- them at least.
   v_days integer := greatest(1, least(forecast_errors.days, v_length - 20));
-  v_errors double precision[] := '{}';
+  v_errors double precision[] := '{}'::double precision[];
   v_expected double precision;
   v_actual double precision;
 begin

@@ -6,7 +6,7 @@ returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
-  v_lists jsonb := '{}';
+  v_lists jsonb := '{}'::jsonb;
   v_key text;
   v_value jsonb;
 begin
