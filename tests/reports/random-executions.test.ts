@@ -5,7 +5,7 @@ import { seededRandom } from "../prices/support/catalogue-usage.ts";
 import { createDatabase, type TestDatabase } from "../support/create-database.ts";
 import { pick, type Random } from "./support/make-usage.ts";
 
-const STEPS = 2000;
+const STEPS = 1000;
 const CHECK_EVERY = 40;
 const HOUR = 3_600_000;
 const STARTS_AT = Date.parse("2026-10-20T00:00:00Z");
