@@ -1,12 +1,13 @@
 /**
  * Reports everything that is due and prints one line of JSON: what was done, how long it took and the
- * peak memory of this process. Environment: DATABASE_URL, STRIPE_URL, SINK (stripe or stripe-stream).
+ * peak memory of this process. Environment: DATABASE_URL, STRIPE_URL, SINK (stripe or stripe-stream),
+ * MAX_REPORTS (all when absent).
  */
 import { chooseSink } from "../../supabase/functions/_tally/billing/choose-sink.ts";
 import { reportUsage } from "../../supabase/functions/_tally/billing/report-usage.ts";
 import { openDatabase } from "../../supabase/functions/_tally/database.ts";
 
-const { DATABASE_URL = "", STRIPE_URL = "", SINK = "stripe" } = process.env;
+const { DATABASE_URL = "", STRIPE_URL = "", SINK = "stripe", MAX_REPORTS } = process.env;
 const settings: Record<string, string> = {
   TALLY_METER_SINK: SINK,
   STRIPE_SECRET_KEY: "sk_test_bench",
@@ -18,7 +19,7 @@ const count = await reportUsage({
   sink: chooseSink((name) => settings[name], { fetch, now: Date.now }),
   now: () => performance.now(),
   timeLimitMs: Number.POSITIVE_INFINITY,
-  maxReports: Number.POSITIVE_INFINITY,
+  maxReports: MAX_REPORTS === undefined ? Number.POSITIVE_INFINITY : Number(MAX_REPORTS),
 });
 const seconds = (performance.now() - startedAt) / 1000;
 const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();

@@ -21,9 +21,13 @@ export interface ReportCount {
 
 const HOURS_AT_ONCE = 500;
 const ACCOUNTS_AT_ONCE = 50;
+/** Full batches, whether each account has one report (of the hour that has just closed) or many. */
+const BATCHED_ACCOUNTS_AT_ONCE = 400;
+const BATCHED_REPORTS_PER_ACCOUNT = 25;
 const REPORTS_PER_ACCOUNT = 20;
-/** What a function of Supabase can send within its two seconds of CPU. */
+/** What a function of Supabase can send within its two seconds of CPU: one by one, and in batches. */
 const MAX_REPORTS = 400;
+const MAX_BATCHED_REPORTS = 5_000;
 const TIME_LIMIT_MS = 25_000;
 
 const PREPARE = `select hours, reports
@@ -44,7 +48,9 @@ const DUE = `select to_json(t.at)#>>'{}' as at, tally.has_due_billing(t.at) as i
  *   nothing was sent then
  */
 export async function reportUsage(deps: ReportDeps): Promise<ReportCount> {
-  const { database, sink, now, timeLimitMs = TIME_LIMIT_MS, maxReports = MAX_REPORTS } = deps;
+  const { database, sink, now, timeLimitMs = TIME_LIMIT_MS } = deps;
+  const isBatched = sink.batchSize > 1;
+  const { maxReports = isBatched ? MAX_BATCHED_REPORTS : MAX_REPORTS } = deps;
   const startedAt = now();
   const count = { hours: 0, prepared: 0, delivered: 0, postponed: 0, refused: 0, checked: 0 };
   // What is not folded yet has not marked its hour.
@@ -64,9 +70,15 @@ export async function reportUsage(deps: ReportDeps): Promise<ReportCount> {
 
   let sent = 0;
   while (now() - startedAt < timeLimitMs && sent < maxReports) {
+    const accounts = Math.min(
+      isBatched ? BATCHED_ACCOUNTS_AT_ONCE : ACCOUNTS_AT_ONCE,
+      maxReports - sent,
+    );
     const claims = await database.query<Claim>(CLAIM, [
-      ACCOUNTS_AT_ONCE,
-      sink.batchSize === 1 ? REPORTS_PER_ACCOUNT : sink.batchSize,
+      accounts,
+      isBatched
+        ? BATCHED_REPORTS_PER_ACCOUNT
+        : Math.min(REPORTS_PER_ACCOUNT, Math.ceil((maxReports - sent) / accounts)),
       atOf(deps),
       oldestOf(sink),
       `${sink.memoryHours} hours`,
