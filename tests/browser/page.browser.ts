@@ -195,6 +195,17 @@ describe("many components", () => {
   });
 });
 
+test("what was used this month, and again when it is asked for", async () => {
+  await use(320_000);
+  await tenant.tally.track({ ...call, provider: "anthropic", inputTokens: 1, outputTokens: 0 });
+  await open();
+  const button = page.getByRole("button");
+  await expect.poll(() => button.textContent()).toBe("1 calls, $0.8");
+  await use(40_000);
+  await button.click();
+  await expect.poll(() => button.textContent()).toBe("2 calls, $0.9");
+});
+
 describe("usage that a page records", () => {
   beforeEach(async () => {
     const { organizationId } = tenant;

@@ -1,5 +1,5 @@
 import type { Tallybase } from "@tallybase/client";
-import { QuotaIndicator, type RealtimeLike, TallybaseProvider } from "@tallybase/react";
+import { QuotaIndicator, type RealtimeLike, TallybaseProvider, useUsage } from "@tallybase/react";
 import { createElement, type ReactElement, StrictMode } from "react";
 
 /** What the page shows: indicators in our style, in the page's own style, and in the page's own words. */
@@ -21,7 +21,16 @@ export function view(
   const sections = Array.from({ length: components }, (_, index) =>
     createElement("section", { key: index }, indicators[index % indicators.length]),
   );
-  const inside = createElement("main", null, createElement("h1", null, "Usage"), sections);
+  const heading = createElement("h1", null, "Usage");
+  const inside = createElement("main", null, heading, createElement(ThisMonth), sections);
   const provider = createElement(TallybaseProvider, { client, ...provided }, inside);
   return createElement(StrictMode, null, provider);
+}
+
+/** What was used this month; asks again when it is clicked. */
+function ThisMonth(): ReactElement {
+  const { usage, isLoading, error, refetch } = useUsage({ filters: { provider: "openai" } });
+  const words = usage && `${usage.requestCount} calls, $${usage.totalCostUsd}`;
+  const shown = isLoading ? "…" : (words ?? error?.code ?? "nothing");
+  return createElement("button", { type: "button", onClick: () => void refetch() }, shown);
 }
