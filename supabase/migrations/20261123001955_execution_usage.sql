@@ -81,17 +81,31 @@ from (
     coalesce(u.cost_usd, 0) as cost_usd, case when u.cost_usd is null then 1 else 0 end as unpriced, u.created_at
   from tally.usage_deltas as d
   cross join lateral unnest(d.event_ids, d.event_times) as n (id, created_at)
-  join public.token_usage as u
-    on u.organization_id = d.organization_id and u.created_at = n.created_at and u.id = n.id
+  cross join lateral (
+    -- One by one, by their keys, whatever the planner thinks of it: there are many others.
+    select e.*
+    from public.token_usage as e
+    where e.organization_id = d.organization_id and e.created_at = n.created_at and e.id = n.id
+    offset 0
+  ) as u
   where u.execution_id is not null
   union all
   select d.organization_id, u.execution_id, 0, 0, 0, a.delta_usd, case when a.old_cost_usd is null then -1 else 0 end,
     a.event_created_at
   from tally.usage_deltas as d
   cross join lateral unnest(d.adjustment_ids) as n (id)
-  join public.cost_adjustments as a on a.organization_id = d.organization_id and a.id = n.id
-  join public.token_usage as u
-    on u.organization_id = a.organization_id and u.created_at = a.event_created_at and u.id = a.event_id
+  cross join lateral (
+    select c.*
+    from public.cost_adjustments as c
+    where c.organization_id = d.organization_id and c.id = n.id
+    offset 0
+  ) as a
+  cross join lateral (
+    select e.*
+    from public.token_usage as e
+    where e.organization_id = a.organization_id and e.created_at = a.event_created_at and e.id = a.event_id
+    offset 0
+  ) as u
   where u.execution_id is not null
 ) as e
 group by e.organization_id, e.execution_id;
@@ -229,16 +243,29 @@ begin
         case when u.cost_usd is null then 1 else 0 end as unpriced, u.created_at
       from consumed as d
       cross join lateral unnest(d.event_ids, d.event_times) as n (id, created_at)
-      join public.token_usage as u
-        on u.organization_id = d.organization_id and u.created_at = n.created_at and u.id = n.id
+      cross join lateral (
+        select e.*
+        from public.token_usage as e
+        where e.organization_id = d.organization_id and e.created_at = n.created_at and e.id = n.id
+        offset 0
+      ) as u
       where d.organization_id = v_organization and u.execution_id is not null
       union all
       select u.execution_id, 0, 0, 0, a.delta_usd, case when a.old_cost_usd is null then -1 else 0 end, a.event_created_at
       from consumed as d
       cross join lateral unnest(d.adjustment_ids) as n (id)
-      join public.cost_adjustments as a on a.organization_id = d.organization_id and a.id = n.id
-      join public.token_usage as u
-        on u.organization_id = a.organization_id and u.created_at = a.event_created_at and u.id = a.event_id
+      cross join lateral (
+        select c.*
+        from public.cost_adjustments as c
+        where c.organization_id = d.organization_id and c.id = n.id
+        offset 0
+      ) as a
+      cross join lateral (
+        select e.*
+        from public.token_usage as e
+        where e.organization_id = a.organization_id and e.created_at = a.event_created_at and e.id = a.event_id
+        offset 0
+      ) as u
       where d.organization_id = v_organization and u.execution_id is not null
       union all
       select c.execution_id, 0, 0, 0, 0, 0, null

@@ -69,8 +69,13 @@ begin
       (x.duration_ms is not null)::integer, coalesce(x.duration_ms, 0), u.request_count, u.total_input_tokens,
       u.total_output_tokens, u.total_cost_usd, u.unpriced_count
     from tally.cut_range(package_range.boundaries, '{15}') as c
-    join public.executions as x
-      on x.organization_id = package_range.organization_id and x.created_at >= c.starts_at and x.created_at < c.ends_at
+    cross join lateral (
+      select e.*
+      from public.executions as e
+      where e.organization_id = package_range.organization_id
+        and e.created_at >= c.starts_at and e.created_at < c.ends_at
+      offset 0
+    ) as x
     cross join lateral tally.usage_of_execution(x.organization_id, x.id) as u
     where c.minutes = 0
   )
@@ -100,7 +105,12 @@ begin
   perform tally.check_report(execution_statistics.organization_id, execution_statistics.starts_at,
     execution_statistics.ends_at, execution_statistics.timezone);
   return query
-    select
+  with p as materialized (
+    select r.*
+    from tally.package_range(execution_statistics.organization_id,
+      array[execution_statistics.starts_at, execution_statistics.ends_at], execution_statistics.filters) as r
+  )
+  select
       coalesce(sum(p.execution_count), 0)::bigint,
       coalesce(sum(p.execution_count) filter (where p.status = 'success'), 0)::bigint,
       coalesce(sum(p.execution_count) filter (where p.status in ('failed', 'timeout', 'aborted')), 0)::bigint,
@@ -109,20 +119,14 @@ begin
         / nullif(sum(p.execution_count) filter (where p.status not in ('queued', 'running')), 0), 2),
       coalesce((
         select jsonb_object_agg(b.status, b.executions)
-        from (
-          select q.status, sum(q.execution_count) as executions
-          from tally.package_range(execution_statistics.organization_id,
-            array[execution_statistics.starts_at, execution_statistics.ends_at], execution_statistics.filters) as q
-          group by q.status
-        ) as b
+        from (select q.status, sum(q.execution_count) as executions from p as q group by q.status) as b
       ), '{}'),
       round(sum(p.queue_time_ms) / nullif(sum(p.queue_count), 0), 1),
       round(sum(p.duration_ms) / nullif(sum(p.duration_count), 0), 1),
       coalesce(sum(p.request_count), 0)::bigint, coalesce(sum(p.input_tokens), 0)::bigint,
       coalesce(sum(p.output_tokens), 0)::bigint, coalesce(sum(p.input_tokens + p.output_tokens), 0)::bigint,
       trim_scale(coalesce(sum(p.cost_usd), 0)), coalesce(sum(p.unpriced_count), 0)::bigint
-    from tally.package_range(execution_statistics.organization_id,
-      array[execution_statistics.starts_at, execution_statistics.ends_at], execution_statistics.filters) as p;
+  from p;
 end;
 $$;
 comment on function tally.execution_statistics(uuid, timestamptz, timestamptz, jsonb, text) is
