@@ -15,8 +15,8 @@ import { startPostgres } from "../../packages/cli/src/database/start-postgres.ts
 import { ensureDebianPackages } from "../../scripts/databases/ensure-debian-packages.ts";
 import { prepareServer } from "../../scripts/databases/prepare-server.ts";
 import { readSupabase } from "../../scripts/run-supabase.ts";
-import { addEvents, addOpenHolds, arrange } from "./arrange.ts";
 import { compare } from "../compare.ts";
+import { addEvents, addOpenHolds, arrange } from "./arrange.ts";
 import { countGrants } from "./count-grants.ts";
 import { measureSnapshot } from "./measure-snapshot.ts";
 import {

@@ -1,6 +1,6 @@
+import type { PgbenchRun } from "../run-pgbench.ts";
 import type { countGrants } from "./count-grants.ts";
 import type { SnapshotResult } from "./measure-snapshot.ts";
-import type { PgbenchRun } from "../run-pgbench.ts";
 
 /** Everything that one run of the bench found. */
 export interface LedgerResults {
