@@ -375,10 +375,12 @@ create function tally.loose_use(
 returns setof tally.span_use
 language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
 as $$
+declare
+  v_is_filtered boolean := tally.has_conditions(loose_use.filter);
 begin
   return query
-  select l.span, tally.dimension_value(loose_use.dimension, l.provider, l.model, l.tool_name, l.operation,
-      l.resource_type, l.service_tier, l.status, l.unit_type, l.is_byok, l.user_id, l.api_key_id),
+  select l.span, case when loose_use.dimension is not null then tally.dimension_value(loose_use.dimension, l.provider, l.model, l.tool_name, l.operation,
+      l.resource_type, l.service_tier, l.status, l.unit_type, l.is_byok, l.user_id, l.api_key_id) end,
     sum(l.request_count)::bigint, sum(l.input_tokens)::bigint, sum(l.output_tokens)::bigint,
     sum(l.cache_read_tokens)::bigint, sum(l.cache_write_tokens)::bigint, sum(l.reasoning_tokens)::bigint, sum(l.units),
     sum(l.cost_usd), sum(l.unpriced_count)::bigint, count(l.duration_ms), coalesce(sum(l.duration_ms), 0)::bigint
@@ -406,8 +408,8 @@ begin
       and p.bucket_start >= loose_use.boundaries[1]
       and p.bucket_start + interval '15 minutes' <= loose_use.boundaries[cardinality(loose_use.boundaries)]
   ) as l
-  where tally.passes(loose_use.filter, l.provider, l.model, l.tool_name, l.operation, l.resource_type, l.service_tier,
-      l.status, l.unit_type, l.is_byok)
+  where (not v_is_filtered or tally.passes(loose_use.filter, l.provider, l.model, l.tool_name, l.operation,
+      l.resource_type, l.service_tier, l.status, l.unit_type, l.is_byok))
     and ((loose_use.filter).user_id is null or array_position((loose_use.filter).user_id, l.user_id::text) is not null)
     and ((loose_use.filter).api_key_id is null
       or array_position((loose_use.filter).api_key_id, l.api_key_id::text) is not null)
