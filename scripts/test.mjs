@@ -21,6 +21,7 @@ const GATES = [
   ["test:races", "Races: many connections at once"],
   ["test:stack", "The local stack: start, restart, stop"],
   ["test:e2e", "End to end over HTTP"],
+  ["test:browser", "A page in a real browser"],
 ];
 
 /** Colours are for terminals, not for the log of a CI. */
