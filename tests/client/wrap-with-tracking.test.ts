@@ -131,6 +131,12 @@ describe("a call that is admitted", () => {
     expect(onlyEvent()).toMatchObject({ input_tokens: 200, is_estimated: true });
   });
 
+  test("of which nothing is known is recorded as one request, which no price is invented for", async () => {
+    await client().wrapWithTracking(context, () => "Hello");
+    expect(onlyEvent()).toMatchObject({ units: 1, unit_type: "request", is_estimated: true });
+    expect(onlyEvent()).not.toHaveProperty("cost_usd");
+  });
+
   test("whose answer states no usage is recorded at its estimated cost", async () => {
     await client().wrapWithTracking(context, () => "Hello", 0.05);
     expect(onlyEvent()).toMatchObject({ cost_usd: 0.05, is_estimated: true });

@@ -4,21 +4,15 @@ import { meterStream } from "./meter-stream.ts";
 import type { CallContext, CallUsage, Tracked } from "./meter-types.ts";
 import * as readers from "./read-usage.ts";
 import { type Session, withOrganization } from "./session.ts";
-import { type AdmittedCall, releaseCall, settleCall } from "./settle-call.ts";
+import { type AdmittedCall, releaseCall, settleCall, UNKNOWN_COST } from "./settle-call.ts";
 import type { Estimate, Reservation, ReserveRequest, Result } from "./types.ts";
-
-/**
- * More than nothing, so that a quota which is used up refuses, and less than any call. A call of
- * unknown cost is no reason to hold a guess.
- */
-const unknownCost: Estimate = { estimatedCost: 1e-9 };
 
 /** Holds the estimate, runs the function, and settles what its answer (or its error) says was used. */
 export async function meterCall<T>(
   client: Session,
   context: CallContext<Awaited<T>>,
   fn: () => T,
-  estimate: number | Estimate = unknownCost,
+  estimate: number | Estimate = UNKNOWN_COST,
 ): Promise<Tracked<Awaited<T>>> {
   const { signal, expiresIn, failOpen, onQuotaExceeded, onLost, usageOf, asked, ...named } =
     context;

@@ -29,6 +29,12 @@ export interface Outcome {
 }
 
 /**
+ * More than nothing, so that a quota which is used up refuses, and less than any call. A call of
+ * unknown cost is no reason to hold a guess.
+ */
+export const UNKNOWN_COST: Estimate = { estimatedCost: 1e-9 };
+
+/**
  * Writes what a call used and ends its hold. Without an `onLost` handler, throws
  * UsageNotRecordedError when it cannot.
  */
@@ -92,8 +98,12 @@ export function usageOfStream(call: AdmittedCall, result: StreamResult): Normali
   };
 }
 
-/** An answer without usage is recorded at what it was estimated to cost, never at zero. */
+/**
+ * An answer without usage is recorded at what it was estimated to cost, never at zero; where nothing
+ * was estimated either, as one request, which is unpriced unless its model has a price for that.
+ */
 function countsOf(estimate: Estimate): Partial<UsageEvent> {
+  if (estimate === UNKNOWN_COST) return { isEstimated: true, units: 1, unitType: "request" };
   const { inputTokens, maxOutputTokens, units, unitType, estimatedCost } = estimate;
   const isCounted = inputTokens !== undefined || maxOutputTokens !== undefined;
   return {

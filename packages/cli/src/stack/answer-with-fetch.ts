@@ -24,6 +24,7 @@ export async function answerWithFetch(
   });
   const response = await handler(request);
   outgoing.statusCode = response.status;
+  for (const name of new Set(response.headers.keys())) outgoing.removeHeader(name);
   for (const [name, value] of response.headers) outgoing.appendHeader(name, value);
   if (response.body) await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing);
   else outgoing.end();

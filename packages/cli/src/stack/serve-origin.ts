@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { messageOf } from "../cli-error.ts";
+import { answerPreflight } from "./answer-preflight.ts";
 import { answerWithFetch } from "./answer-with-fetch.ts";
 import { callFunction, type FunctionGate } from "./call-function.ts";
 import type { Lite } from "./open-lite.ts";
@@ -51,6 +52,7 @@ async function answer(
 ): Promise<void> {
   const url = new URL(incoming.url ?? "/", `http://${incoming.headers.host ?? "127.0.0.1"}`);
   if (/^\/(rest|auth)\/v1(\/|$)/.test(url.pathname)) {
+    if (answerPreflight(incoming, outgoing)) return;
     const peer = incoming.socket.remoteAddress ?? null;
     await answerWithFetch(incoming, outgoing, origin, (request) => parts.lite.fetch(request, peer));
   } else if (url.pathname.startsWith("/functions/v1/")) {
