@@ -51,13 +51,14 @@ returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  -- The plan first: it waits for a fold of the organization, and a fold would wait for the hours marked below.
+  perform tally.move_to_plan((end_billing.customer).organization_id, null);
   update public.billing_customers as c
   set ended_at = end_billing.ended_at, updated_at = now(),
     billed_during = c.billed_during - tstzmultirange(tstzrange(end_billing.ended_at, null))
   where c.organization_id = (end_billing.customer).organization_id;
   -- The last hour is not waited for: the last invoice will not.
   perform tally.mark_billed_hours((end_billing.customer).organization_id, end_billing.ended_at);
-  perform tally.move_to_plan((end_billing.customer).organization_id, null);
 end;
 $$;
 comment on function tally.end_billing(public.billing_customers, timestamptz) is
@@ -72,6 +73,8 @@ declare
   v_status text := apply_subscription.subscription ->> 'status';
   v_is_over boolean := v_status in ('canceled', 'incomplete_expired');
   v_same boolean := (apply_subscription.customer).stripe_subscription_id is not distinct from apply_subscription.subscription ->> 'id';
+  v_from timestamptz := case when apply_subscription.is_new
+    then to_timestamp((apply_subscription.subscription ->> 'start_date')::bigint) else apply_subscription.event_at end;
   v_was_over boolean := coalesce((apply_subscription.customer).subscription_status in ('canceled', 'incomplete_expired'), true);
 begin
   -- Events come in any order. What is over stays over; of two subscriptions the live one counts.
@@ -86,8 +89,7 @@ begin
     subscription_event_at = apply_subscription.event_at, updated_at = now(),
     ended_at = case when v_is_over then c.ended_at end,
     billed_during = case when v_is_over or upper_inf(c.billed_during) then c.billed_during
-      else c.billed_during + tstzmultirange(tstzrange(case when apply_subscription.is_new
-        then to_timestamp((apply_subscription.subscription ->> 'start_date')::bigint) else apply_subscription.event_at end, null)) end
+      else c.billed_during + tstzmultirange(tstzrange(v_from, null)) end
   where c.organization_id = (apply_subscription.customer).organization_id;
   if v_is_over then
     perform tally.end_billing(apply_subscription.customer, coalesce(
@@ -98,6 +100,10 @@ begin
     end if;
   elsif v_status in ('unpaid', 'paused') then
     perform tally.move_to_plan((apply_subscription.customer).organization_id, null);
+  end if;
+  if not v_is_over and not upper_inf((apply_subscription.customer).billed_during) then
+    -- Use between its start and now was looked at while nothing was billed.
+    perform tally.mark_billed_hours((apply_subscription.customer).organization_id, v_from);
   end if;
   return 'applied';
 end;

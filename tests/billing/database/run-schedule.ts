@@ -1,4 +1,5 @@
 import { FAULT_KINDS } from "@tallybase/fake-stripe";
+import type { MeterSink } from "../../../supabase/functions/_tally/billing/meter-sink.ts";
 import { reconcileUsage } from "../../../supabase/functions/_tally/billing/reconcile-usage.ts";
 import type { ReportDeps } from "../../../supabase/functions/_tally/billing/report-deps.ts";
 import { reportUsage } from "../../../supabase/functions/_tally/billing/report-usage.ts";
@@ -18,6 +19,7 @@ interface Run {
   beganAt: number;
   /** How far the database's clock is ahead of Stripe's, ms. */
   skew: { ms: number };
+  sink: MeterSink;
   tally: Tally;
 }
 
@@ -30,7 +32,9 @@ export async function runSchedule(world: World, seed: number, tally: Tally): Pro
   const beganAt = world.clock.now;
   const customers = await Promise.all([openCustomer(world, beganAt), openCustomer(world, beganAt)]);
   world.clock.now += HOUR;
-  const run: Run = { world, random, customers, beganAt, skew: { ms: 0 }, tally };
+  const sink = random.chance(0.25) ? world.streamSink : world.sink;
+  tally[sink.name] = (tally[sink.name] ?? 0) + 1;
+  const run: Run = { world, random, customers, beganAt, skew: { ms: 0 }, sink, tally };
   const steps = random.between(8, 20);
   for (let step = 0; step < steps; step++) {
     const [name, act] = random.pick(STEPS);
@@ -231,7 +235,7 @@ async function reconcile(run: Run): Promise<void> {
   );
 }
 
-function depsOf({ world: { database, sink, clock }, skew }: Run): ReportDeps {
+function depsOf({ world: { database, clock }, sink, skew }: Run): ReportDeps {
   return {
     database,
     sink,

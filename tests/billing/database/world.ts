@@ -4,6 +4,7 @@ import type { StripeSettings } from "../../../supabase/functions/_tally/billing/
 import type { MeterSink } from "../../../supabase/functions/_tally/billing/meter-sink.ts";
 import { openStripe } from "../../../supabase/functions/_tally/billing/open-stripe.ts";
 import { stripeSink } from "../../../supabase/functions/_tally/billing/stripe-sink.ts";
+import { stripeStreamSink } from "../../../supabase/functions/_tally/billing/stripe-stream-sink.ts";
 import { type Database, openDatabase } from "../../../supabase/functions/_tally/database.ts";
 import { createDatabase } from "../../support/create-database.ts";
 
@@ -26,6 +27,8 @@ export interface World {
   settings: StripeSettings;
   databaseUrl: string;
   sink: MeterSink;
+  /** The other way to Stripe: its checks come later. */
+  streamSink: MeterSink;
   close(): Promise<void>;
 }
 
@@ -58,6 +61,7 @@ export async function openWorld(startsAt: number): Promise<World> {
     settings,
     databaseUrl: testDatabase.url,
     sink: stripeSink(openStripe(settings, CALL_TIMEOUT_MS)),
+    streamSink: stripeStreamSink(settings, () => clock.now, CALL_TIMEOUT_MS),
     close: async () => {
       await sql.end();
       // The functions' own pool has no end: it lives as long as its process.

@@ -45,6 +45,7 @@ export function answerReport(variable: ReadVariable) {
     const deps = { database, now, sink: chooseSink(variable, { fetch, now }) };
     if (reconcile === undefined) {
       const count = await reportUsage(deps);
+      context.log.events = count.delivered;
       const mirrored = deps.sink.name.startsWith("stripe")
         ? await mirrorCredit({ database, stripe: openStripe(readStripeSettings(variable)) })
         : 0;

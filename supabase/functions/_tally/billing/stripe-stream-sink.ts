@@ -2,7 +2,7 @@ import Stripe from "stripe";
 import type { StripeSettings } from "./billing-settings.ts";
 import { classifyFailure } from "./classify-failure.ts";
 import type { MeterReport, MeterSink, SendOutcome } from "./meter-sink.ts";
-import { openStripe } from "./open-stripe.ts";
+import { openStripe, STRIPE_TIMEOUT_MS } from "./open-stripe.ts";
 import { readClock, sumHours } from "./stripe-sink.ts";
 
 /** A session is left a minute before it ends. */
@@ -18,15 +18,20 @@ interface Session {
  * cannot count is told to the webhook later, and found by reconciliation.
  *
  * @param now milliseconds since 1970
+ * @param timeoutMs how long one request may take
  */
-export function stripeStreamSink(settings: StripeSettings, now: () => number): MeterSink {
-  const stripe = openStripe(settings);
+export function stripeStreamSink(
+  settings: StripeSettings,
+  now: () => number,
+  timeoutMs = STRIPE_TIMEOUT_MS,
+): MeterSink {
+  const stripe = openStripe(settings, timeoutMs);
   let opening: Promise<Session> | undefined;
   const openSession = async (): Promise<Session> => {
     const session = await stripe.v2.billing.meterEventSession.create();
     const { apiUrl } = settings;
     return {
-      client: openStripe({ apiKey: session.authentication_token, apiUrl }),
+      client: openStripe({ apiKey: session.authentication_token, apiUrl }, timeoutMs),
       endsAt: Date.parse(session.expires_at) - SESSION_MARGIN_MS,
     };
   };
