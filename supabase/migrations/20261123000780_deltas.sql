@@ -38,6 +38,7 @@ select
   u.created_at,
   u.user_id,
   u.api_key_id,
+  u.execution_id,
   u.provider,
   u.model,
   coalesce(
@@ -69,8 +70,8 @@ cross join lateral (
 ) as u
 union all
 select
-  d.organization_id, d.seq, d.is_beyond_hold, a.event_created_at, a.user_id, a.api_key_id, a.provider, a.model,
-  a.priced_model, a.tool_name, u.operation, a.resource_type, u.service_tier, u.status, u.unit_type, u.is_byok,
+  d.organization_id, d.seq, d.is_beyond_hold, a.event_created_at, a.user_id, a.api_key_id, u.execution_id, a.provider,
+  a.model,  a.priced_model, a.tool_name, u.operation, a.resource_type, u.service_tier, u.status, u.unit_type, u.is_byok,
   null::integer, '{}'::jsonb, 0, 0::bigint, 0::bigint, null::numeric, a.delta_usd,
   case when a.old_cost_usd is null then -1 else 0 end
 from tally.usage_deltas as d

@@ -126,6 +126,7 @@ begin
   perform tally.lock_folding(fold.organization_id);
   v_seqs := tally.due_deltas(fold.organization_id, fold.at);
   perform tally.fold_rollups(fold.organization_id, v_seqs);
+  perform tally.fold_executions(fold.organization_id, v_seqs);
   perform tally.fold_quotas(fold.organization_id, v_seqs, fold.at);
   return cardinality(v_seqs);
 end;
@@ -171,6 +172,7 @@ begin
     continue when not tally.try_lock_folding(v_organization);
     v_seqs := tally.due_deltas(v_organization, now());
     perform tally.fold_rollups(v_organization, v_seqs);
+    perform tally.fold_executions(v_organization, v_seqs);
     v_organizations := v_organizations || v_organization;
     v_due := v_due || jsonb_build_object(v_organization, v_seqs);
     v_folded := v_folded + cardinality(v_seqs);

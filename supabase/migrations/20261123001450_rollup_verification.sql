@@ -119,20 +119,28 @@ begin
     cross join lateral (
       values
         (0::bigint, 15, e.bucket_start, e.dimension_id),
-        (0, 15, e.bucket_start, 0),
         (0, 1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), e.dimension_id),
+        (0, 15, e.bucket_start, 0),
+        (0, 60, date_bin('1 hour', e.bucket_start, timestamptz 'epoch'), 0),
+        (0, 1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), 0),
         (e.actor_id, 15, e.bucket_start, e.dimension_id),
-        (e.actor_id, 1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), e.dimension_id)
+        (e.actor_id, 1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), e.dimension_id),
+        (e.actor_id, 60, date_bin('1 hour', e.bucket_start, timestamptz 'epoch'), 0),
+        (e.actor_id, 1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), 0)
     ) as b (actor_id, minutes, bucket_start, dimension_id)
     group by e.organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id
     union all
-    select e.organization_id, null, b.minutes, b.bucket_start, e.dimension_id, e.slot, array[count(*)]::numeric[]
+    select e.organization_id, null, b.minutes, b.bucket_start, b.dimension_id, e.slot, array[count(*)]::numeric[]
     from entries as e
     cross join lateral (
-      values (15, e.bucket_start), (1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'))
-    ) as b (minutes, bucket_start)
+      values
+        (15, e.bucket_start, e.dimension_id),
+        (1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), e.dimension_id),
+        (60, date_bin('1 hour', e.bucket_start, timestamptz 'epoch'), 0),
+        (1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), 0)
+    ) as b (minutes, bucket_start, dimension_id)
     where e.slot is not null
-    group by e.organization_id, b.minutes, b.bucket_start, e.dimension_id, e.slot
+    group by e.organization_id, b.minutes, b.bucket_start, b.dimension_id, e.slot
   ),
   stored as (
     select r.organization_id, r.actor_id, r.minutes, r.bucket_start, r.dimension_id, null::integer as slot,
@@ -154,7 +162,7 @@ begin
     select
       coalesce(x.organization_id, s.organization_id) as organization_id,
       case when coalesce(x.slot, s.slot) is not null then 'durations' else 'usage' end
-        || case coalesce(x.minutes, s.minutes) when 15 then ' by 15 minutes' else ' by day' end as rollup,
+        || case coalesce(x.minutes, s.minutes) when 15 then ' by 15 minutes' when 60 then ' by hour' else ' by day' end as rollup,
       coalesce(x.bucket_start, s.bucket_start) as bucket_start,
       concat_ws(', ', 'dimension ' || coalesce(x.dimension_id, s.dimension_id),
         'actor ' || nullif(coalesce(x.actor_id, s.actor_id), 0), 'slot ' || coalesce(x.slot, s.slot)) as subject,

@@ -196,10 +196,8 @@ create function tally.rollup_levels(kind text)
 returns integer[]
 language sql immutable security invoker set search_path = ''
 as $$
-  select case rollup_levels.kind
-    when 'totals' then '{15}'::integer[]
-    when 'actor_totals' then '{}'
-    when 'duration_totals' then '{}'
+  select case
+    when rollup_levels.kind in ('totals', 'actor_totals', 'duration_totals') then '{1440,60,15}'::integer[]
     else '{1440,15}'
   end
 $$;

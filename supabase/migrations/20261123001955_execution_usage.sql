@@ -76,38 +76,8 @@ select
   sum(e.unpriced)::bigint as unpriced_count,
   min(e.created_at) as first_event_at,
   max(e.created_at) as last_event_at
-from (
-  select d.organization_id, u.execution_id, 1 as requests, u.input_tokens, u.output_tokens,
-    coalesce(u.cost_usd, 0) as cost_usd, case when u.cost_usd is null then 1 else 0 end as unpriced, u.created_at
-  from tally.usage_deltas as d
-  cross join lateral unnest(d.event_ids, d.event_times) as n (id, created_at)
-  cross join lateral (
-    -- One by one, by their keys, whatever the planner thinks of it: there are many others.
-    select e.*
-    from public.token_usage as e
-    where e.organization_id = d.organization_id and e.created_at = n.created_at and e.id = n.id
-    offset 0
-  ) as u
-  where u.execution_id is not null
-  union all
-  select d.organization_id, u.execution_id, 0, 0, 0, a.delta_usd, case when a.old_cost_usd is null then -1 else 0 end,
-    a.event_created_at
-  from tally.usage_deltas as d
-  cross join lateral unnest(d.adjustment_ids) as n (id)
-  cross join lateral (
-    select c.*
-    from public.cost_adjustments as c
-    where c.organization_id = d.organization_id and c.id = n.id
-    offset 0
-  ) as a
-  cross join lateral (
-    select e.*
-    from public.token_usage as e
-    where e.organization_id = a.organization_id and e.created_at = a.event_created_at and e.id = a.event_id
-    offset 0
-  ) as u
-  where u.execution_id is not null
-) as e
+from tally.pending_events as e
+where e.execution_id is not null
 group by e.organization_id, e.execution_id;
 comment on view tally.pending_executions is 'What unfolded events and adjustments add to executions.';
 revoke all on tally.pending_executions from anon, authenticated, service_role;
@@ -224,79 +194,45 @@ comment on function tally.count_executions(uuid, tally.execution_usage[]) is
   'Folds what executions used into their totals and into the rollups of packages. Under tally.lock_folding.';
 revoke execute on function tally.count_executions(uuid, tally.execution_usage[]) from public, anon, authenticated;
 
-create function tally.fold_executions()
-returns trigger
+create function tally.fold_executions(organization_id uuid, seqs bigint[])
+returns void
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off
 as $$
 declare
-  v_organization uuid;
   v_used tally.execution_usage[];
 begin
-  for v_organization in select distinct c.organization_id from consumed as c order by 1 loop
-    with changed as (
-      delete from tally.changed_executions as c
-      where c.organization_id = v_organization
-      returning c.execution_id
-    ),
-    events as (
-      select u.execution_id, 1 as requests, u.input_tokens, u.output_tokens, coalesce(u.cost_usd, 0) as cost_usd,
-        case when u.cost_usd is null then 1 else 0 end as unpriced, u.created_at
-      from consumed as d
-      cross join lateral unnest(d.event_ids, d.event_times) as n (id, created_at)
-      cross join lateral (
-        select e.*
-        from public.token_usage as e
-        where e.organization_id = d.organization_id and e.created_at = n.created_at and e.id = n.id
-        offset 0
-      ) as u
-      where d.organization_id = v_organization and u.execution_id is not null
-      union all
-      select u.execution_id, 0, 0, 0, a.delta_usd, case when a.old_cost_usd is null then -1 else 0 end, a.event_created_at
-      from consumed as d
-      cross join lateral unnest(d.adjustment_ids) as n (id)
-      cross join lateral (
-        select c.*
-        from public.cost_adjustments as c
-        where c.organization_id = d.organization_id and c.id = n.id
-        offset 0
-      ) as a
-      cross join lateral (
-        select e.*
-        from public.token_usage as e
-        where e.organization_id = a.organization_id and e.created_at = a.event_created_at and e.id = a.event_id
-        offset 0
-      ) as u
-      where d.organization_id = v_organization and u.execution_id is not null
-      union all
-      select c.execution_id, 0, 0, 0, 0, 0, null
-      from changed as c
-    )
-    select array_agg((s.execution_id, s.requests, s.input_tokens, s.output_tokens, s.cost_usd, s.unpriced, s.first_at,
-      s.last_at)::tally.execution_usage)
-    into v_used
-    from (
-      select e.execution_id, sum(e.requests) as requests, sum(e.input_tokens) as input_tokens,
-        sum(e.output_tokens) as output_tokens, sum(e.cost_usd) as cost_usd, sum(e.unpriced) as unpriced,
-        min(e.created_at) as first_at, max(e.created_at) as last_at
-      from events as e
-      group by e.execution_id
-    ) as s;
-    if v_used is not null then
-      perform tally.count_executions(v_organization, v_used);
-    end if;
-  end loop;
-  return null;
+  with changed as (
+    delete from tally.changed_executions as c
+    where c.organization_id = fold_executions.organization_id
+    returning c.execution_id
+  ),
+  events as (
+    select e.execution_id, e.requests, e.input_tokens, e.output_tokens, e.cost_usd, e.unpriced, e.created_at
+    from tally.pending_events as e
+    where e.organization_id = fold_executions.organization_id and e.seq = any (fold_executions.seqs)
+      and e.execution_id is not null
+    union all
+    select c.execution_id, 0, 0, 0, 0, 0, null
+    from changed as c
+  )
+  select array_agg((s.execution_id, s.requests, s.input_tokens, s.output_tokens, s.cost_usd, s.unpriced, s.first_at,
+    s.last_at)::tally.execution_usage)
+  into v_used
+  from (
+    select e.execution_id, sum(e.requests) as requests, sum(e.input_tokens) as input_tokens,
+      sum(e.output_tokens) as output_tokens, sum(e.cost_usd) as cost_usd, sum(e.unpriced) as unpriced,
+      min(e.created_at) as first_at, max(e.created_at) as last_at
+    from events as e
+    group by e.execution_id
+  ) as s;
+  if v_used is not null then
+    perform tally.count_executions(fold_executions.organization_id, v_used);
+  end if;
 end;
 $$;
-comment on function tally.fold_executions() is
-  'Folds executions with the deltas that a fold has consumed: those that their events name, and those that were logged since.';
-revoke execute on function tally.fold_executions() from public, anon, authenticated;
-
--- On what tally.fold deletes, once a statement: recording itself pays nothing for executions.
-create trigger fold_executions_with_deltas
-  after delete on tally.usage_deltas
-  referencing old table as consumed
-  for each statement execute function tally.fold_executions();
+comment on function tally.fold_executions(uuid, bigint[]) is
+  'Folds the executions that the given deltas name by their events, and those that were logged since the last fold.';
+revoke execute on function tally.fold_executions(uuid, bigint[]) from public, anon, authenticated;
 
 create view public.execution_summary with (security_invoker = true) as
 select
