@@ -292,7 +292,7 @@ as $$
 declare
   v_is_operator boolean := tally.is_operator();
   v_organization uuid;
-  v_refusals jsonb := '{}';
+  v_refusals jsonb := '{}'::jsonb;
 begin
   for v_organization in
     select d.id
@@ -325,7 +325,7 @@ declare
   v_checked tally.checked_event[];
   v_refusals jsonb;
   v_written record;
-  v_rejected jsonb := '[]';
+  v_rejected jsonb := '[]'::jsonb;
   v_duplicates integer := 0;
   v_place integer;
   v_event tally.event;

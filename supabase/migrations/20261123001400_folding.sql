@@ -142,9 +142,9 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_organization uuid;
-  v_organizations uuid[] := '{}';
+  v_organizations uuid[] := '{}'::uuid[];
   v_seqs bigint[];
-  v_due jsonb := '{}';
+  v_due jsonb := '{}'::jsonb;
   v_folded integer := 0;
   v_partitions integer;
 begin
