@@ -101,6 +101,336 @@ export type Database = {
           },
         ];
       };
+      billing_customers: {
+        Row: {
+          billed_during: unknown;
+          created_at: string;
+          ended_at: string | null;
+          entitlements_event_at: string | null;
+          invoiced_until: string | null;
+          mirrors_credit_from: string | null;
+          organization_id: string;
+          stripe_customer_id: string;
+          stripe_subscription_id: string | null;
+          subscription_event_at: string | null;
+          subscription_status: string | null;
+          updated_at: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          billed_during: unknown;
+          created_at?: string;
+          ended_at?: string | null;
+          entitlements_event_at?: string | null;
+          invoiced_until?: string | null;
+          mirrors_credit_from?: string | null;
+          organization_id: string;
+          stripe_customer_id: string;
+          stripe_subscription_id?: string | null;
+          subscription_event_at?: string | null;
+          subscription_status?: string | null;
+          updated_at?: string;
+        };
+        Update: {
+          billed_during?: unknown;
+          created_at?: string;
+          ended_at?: string | null;
+          entitlements_event_at?: string | null;
+          invoiced_until?: string | null;
+          mirrors_credit_from?: string | null;
+          organization_id?: string;
+          stripe_customer_id?: string;
+          stripe_subscription_id?: string | null;
+          subscription_event_at?: string | null;
+          subscription_status?: string | null;
+          updated_at?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "billing_customers_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: true;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      billing_entitlements: {
+        Row: {
+          lookup_key: string;
+          organization_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          lookup_key: string;
+          organization_id: string;
+        };
+        Update: {
+          lookup_key?: string;
+          organization_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "billing_entitlements_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: false;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      billing_markups: {
+        Row: {
+          factor: number;
+          organization_id: string;
+          starts_at: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          factor: number;
+          organization_id: string;
+          starts_at: string;
+        };
+        Update: {
+          factor?: number;
+          organization_id?: string;
+          starts_at?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "billing_markups_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: false;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      billing_meters: {
+        Row: {
+          created_at: string;
+          display_name: string;
+          enabled: boolean;
+          event_name: string;
+          filters: NonNullable<Json>;
+          has_markup: boolean;
+          metric: string;
+          scale: number;
+          starts_at: string;
+          stripe_meter_id: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          display_name: string;
+          enabled?: boolean;
+          event_name: string;
+          filters?: NonNullable<Json>;
+          has_markup: boolean;
+          metric: string;
+          scale: number;
+          starts_at?: string;
+          stripe_meter_id?: string | null;
+        };
+        Update: {
+          created_at?: string;
+          display_name?: string;
+          enabled?: boolean;
+          event_name?: string;
+          filters?: NonNullable<Json>;
+          has_markup?: boolean;
+          metric?: string;
+          scale?: number;
+          starts_at?: string;
+          stripe_meter_id?: string | null;
+        };
+        Relationships: [];
+      };
+      billing_plans: {
+        Row: {
+          plan_id: string;
+          stripe_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          plan_id: string;
+          stripe_id: string;
+        };
+        Update: {
+          plan_id?: string;
+          stripe_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "billing_plans_plan_id_fkey";
+            columns: ["plan_id"];
+            isOneToOne: false;
+            referencedRelation: "plans";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      billing_reconciliations: {
+        Row: {
+          drift: number;
+          drifted_hours: number;
+          ends_at: string;
+          event_name: string;
+          hours: number;
+          id: string;
+          organization_id: string;
+          postponed_hours: number;
+          read_at: string;
+          repaired: number;
+          starts_at: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          drift: number;
+          drifted_hours: number;
+          ends_at: string;
+          event_name: string;
+          hours: number;
+          id?: string;
+          organization_id: string;
+          postponed_hours: number;
+          read_at: string;
+          repaired: number;
+          starts_at: string;
+        };
+        Update: {
+          drift?: number;
+          drifted_hours?: number;
+          ends_at?: string;
+          event_name?: string;
+          hours?: number;
+          id?: string;
+          organization_id?: string;
+          postponed_hours?: number;
+          read_at?: string;
+          repaired?: number;
+          starts_at?: string;
+        };
+        Relationships: [];
+      };
+      billing_reports: {
+        Row: {
+          amount: number;
+          attempted_at: string | null;
+          attempts: number;
+          billed_hour: string | null;
+          created_at: string;
+          delivered_at: string | null;
+          event_at: string;
+          event_name: string;
+          hour: string;
+          identifier: string;
+          is_final: boolean;
+          is_sending: boolean;
+          key_number: number;
+          kind: string;
+          last_error: string | null;
+          next_attempt_at: string;
+          note: string | null;
+          organization_id: string;
+          seq: number;
+          state: string;
+          stripe_customer_id: string;
+          unsure_since: string | null;
+          value: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          amount: number;
+          attempted_at?: string | null;
+          attempts?: number;
+          billed_hour?: never;
+          created_at: string;
+          delivered_at?: string | null;
+          event_at: string;
+          event_name: string;
+          hour: string;
+          identifier: string;
+          is_final?: boolean;
+          is_sending?: boolean;
+          key_number?: number;
+          kind?: string;
+          last_error?: string | null;
+          next_attempt_at: string;
+          note?: string | null;
+          organization_id: string;
+          seq: number;
+          state?: string;
+          stripe_customer_id: string;
+          unsure_since?: string | null;
+          value: number;
+        };
+        Update: {
+          amount?: number;
+          attempted_at?: string | null;
+          attempts?: number;
+          billed_hour?: never;
+          created_at?: string;
+          delivered_at?: string | null;
+          event_at?: string;
+          event_name?: string;
+          hour?: string;
+          identifier?: string;
+          is_final?: boolean;
+          is_sending?: boolean;
+          key_number?: number;
+          kind?: string;
+          last_error?: string | null;
+          next_attempt_at?: string;
+          note?: string | null;
+          organization_id?: string;
+          seq?: number;
+          state?: string;
+          stripe_customer_id?: string;
+          unsure_since?: string | null;
+          value?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "billing_reports_event_name_fkey";
+            columns: ["event_name"];
+            isOneToOne: false;
+            referencedRelation: "billing_meters";
+            referencedColumns: ["event_name"];
+          },
+        ];
+      };
+      billing_summaries: {
+        Row: {
+          counted: number;
+          delivered: number;
+          drift: number | null;
+          event_name: string;
+          hour: string;
+          organization_id: string;
+          read_at: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          counted: number;
+          delivered: number;
+          drift?: never;
+          event_name: string;
+          hour: string;
+          organization_id: string;
+          read_at: string;
+        };
+        Update: {
+          counted?: number;
+          delivered?: number;
+          drift?: never;
+          event_name?: string;
+          hour?: string;
+          organization_id?: string;
+          read_at?: string;
+        };
+        Relationships: [];
+      };
       cost_adjustments: {
         Row: {
           api_key_id: string | null;
@@ -336,6 +666,141 @@ export type Database = {
             foreignKeyName: "credit_top_ups_organization_id_fkey";
             columns: ["organization_id"];
             isOneToOne: true;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      executions: {
+        Row: {
+          api_key_id: string | null;
+          completed_at: string | null;
+          created_at: string;
+          customer_tier: string | null;
+          deleted_as: string | null;
+          deleted_at: string | null;
+          deleted_by: string | null;
+          duration_ms: number | null;
+          error: string | null;
+          id: string;
+          input_data: Json | null;
+          is_byok: boolean;
+          metadata: Json | null;
+          model: string | null;
+          organization_id: string;
+          output_data: Json | null;
+          package_id: string;
+          package_name: string;
+          pricing_model: string | null;
+          queue_time_ms: number | null;
+          started_at: string | null;
+          status: string;
+          updated_at: string;
+          user_id: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          api_key_id?: string | null;
+          completed_at?: string | null;
+          created_at: string;
+          customer_tier?: string | null;
+          deleted_as?: string | null;
+          deleted_at?: string | null;
+          deleted_by?: string | null;
+          duration_ms?: number | null;
+          error?: string | null;
+          id: string;
+          input_data?: Json | null;
+          is_byok: boolean;
+          metadata?: Json | null;
+          model?: string | null;
+          organization_id: string;
+          output_data?: Json | null;
+          package_id: string;
+          package_name: string;
+          pricing_model?: string | null;
+          queue_time_ms?: number | null;
+          started_at?: string | null;
+          status: string;
+          updated_at?: string;
+          user_id?: string | null;
+        };
+        Update: {
+          api_key_id?: string | null;
+          completed_at?: string | null;
+          created_at?: string;
+          customer_tier?: string | null;
+          deleted_as?: string | null;
+          deleted_at?: string | null;
+          deleted_by?: string | null;
+          duration_ms?: number | null;
+          error?: string | null;
+          id?: string;
+          input_data?: Json | null;
+          is_byok?: boolean;
+          metadata?: Json | null;
+          model?: string | null;
+          organization_id?: string;
+          output_data?: Json | null;
+          package_id?: string;
+          package_name?: string;
+          pricing_model?: string | null;
+          queue_time_ms?: number | null;
+          started_at?: string | null;
+          status?: string;
+          updated_at?: string;
+          user_id?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "executions_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: false;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      gateway_policies: {
+        Row: {
+          allowed_models: string[] | null;
+          fallback_models: NonNullable<Json>;
+          managed_by: string;
+          max_call_cost: number | null;
+          max_retries: number | null;
+          organization_id: string;
+          requests_per_minute: number | null;
+          unsettled_holds: string | null;
+          updated_at: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          allowed_models?: string[] | null;
+          fallback_models?: NonNullable<Json>;
+          managed_by: string;
+          max_call_cost?: number | null;
+          max_retries?: number | null;
+          organization_id: string;
+          requests_per_minute?: number | null;
+          unsettled_holds?: string | null;
+          updated_at?: string;
+        };
+        Update: {
+          allowed_models?: string[] | null;
+          fallback_models?: NonNullable<Json>;
+          managed_by?: string;
+          max_call_cost?: number | null;
+          max_retries?: number | null;
+          organization_id?: string;
+          requests_per_minute?: number | null;
+          unsettled_holds?: string | null;
+          updated_at?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "gateway_policies_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: false;
             referencedRelation: "organizations";
             referencedColumns: ["id"];
           },
@@ -876,6 +1341,45 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      execution_summary: {
+        Row: {
+          api_key_id: string | null;
+          completed_at: string | null;
+          created_at: string;
+          customer_tier: string | null;
+          duration_ms: number | null;
+          error: string | null;
+          id: string;
+          is_byok: boolean;
+          metadata: Json | null;
+          model: string | null;
+          organization_id: string;
+          package_id: string;
+          package_name: string;
+          pricing_model: string | null;
+          queue_time_ms: number | null;
+          request_count: number | null;
+          started_at: string | null;
+          status: string;
+          total_cost_usd: number | null;
+          total_input_tokens: number | null;
+          total_output_tokens: number | null;
+          total_tokens: number | null;
+          unpriced_count: number | null;
+          updated_at: string;
+          user_id: string | null;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "executions_organization_id_fkey";
+            columns: ["organization_id"];
+            isOneToOne: false;
+            referencedRelation: "organizations";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       unpriced_usage: {
         Row: {
           first_seen_at: string | null;
@@ -942,6 +1446,7 @@ export type Database = {
           spent: number;
         }[];
       };
+      delete_execution: { Args: { id: string }; Returns: Json };
       enable_alert_channel: { Args: { channel_id: string; enabled?: boolean }; Returns: Json };
       estimate_cost: {
         Args: {
@@ -958,6 +1463,60 @@ export type Database = {
           price_id: number;
         }[];
       };
+      execution_details: { Args: { id: string; max_events?: number }; Returns: Json };
+      execution_statistics: {
+        Args: {
+          ends_at: string;
+          filters?: Json;
+          organization_id: string;
+          starts_at: string;
+          timezone?: string;
+        };
+        Returns: {
+          average_duration_ms: number;
+          average_queue_time_ms: number;
+          execution_count: number;
+          failed_count: number;
+          request_count: number;
+          status_breakdown: Json;
+          success_rate: number;
+          successful_count: number;
+          total_cost_usd: number;
+          total_input_tokens: number;
+          total_output_tokens: number;
+          total_tokens: number;
+          unfinished_count: number;
+          unpriced_count: number;
+        }[];
+      };
+      execution_timeseries: {
+        Args: {
+          bucket?: string;
+          ends_at: string;
+          filters?: Json;
+          organization_id: string;
+          starts_at: string;
+          timezone?: string;
+        };
+        Returns: {
+          average_duration_ms: number;
+          average_queue_time_ms: number;
+          bucket_end: string;
+          bucket_start: string;
+          execution_count: number;
+          failed_count: number;
+          local_start: string;
+          request_count: number;
+          success_rate: number;
+          successful_count: number;
+          total_cost_usd: number;
+          total_input_tokens: number;
+          total_output_tokens: number;
+          total_tokens: number;
+          unfinished_count: number;
+          unpriced_count: number;
+        }[];
+      };
       extend_hold: { Args: { extra?: Json; hold_id: string; seconds: number }; Returns: Json };
       grant_credit: {
         Args: {
@@ -972,6 +1531,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      has_entitlement: { Args: { lookup_key: string; organization_id: string }; Returns: boolean };
+      import_usage: { Args: { events: Json }; Returns: Json };
+      log_execution: { Args: { execution: Json }; Returns: Json };
+      mirror_credit: { Args: { enabled?: boolean; organization_id: string }; Returns: string };
       quota_status: {
         Args: { organization_id: string };
         Returns: {
@@ -998,7 +1561,12 @@ export type Database = {
       };
       release_hold: { Args: { hold_id: string }; Returns: Json };
       remove_alert_channel: { Args: { channel_id: string }; Returns: string };
+      remove_provider_key: { Args: { organization_id: string; provider: string }; Returns: Json };
       remove_quota: { Args: { quota_id: string }; Returns: string };
+      repair_rollup: {
+        Args: { ends_at?: string; organization_id?: string; starts_at?: string };
+        Returns: number;
+      };
       rerate_usage: { Args: { dry_run?: boolean; filters: Json; reason: string }; Returns: Json };
       reserve_usage: { Args: { request: Json }; Returns: Json };
       retry_alert: { Args: { delivery_id: string }; Returns: Json };
@@ -1015,6 +1583,34 @@ export type Database = {
         };
         Returns: Json;
       };
+      set_billing_customer: {
+        Args: {
+          markup?: number;
+          organization_id: string;
+          starts_at?: string;
+          stripe_customer_id: string;
+        };
+        Returns: Json;
+      };
+      set_billing_markup: {
+        Args: { factor: number; organization_id: string; starts_at?: string };
+        Returns: string;
+      };
+      set_billing_meter: {
+        Args: {
+          display_name?: string;
+          enabled?: boolean;
+          event_name: string;
+          filters?: Json;
+          has_markup?: boolean;
+          metric: string;
+          scale?: number;
+          starts_at?: string;
+          stripe_meter_id?: string;
+        };
+        Returns: Json;
+      };
+      set_gateway_policy: { Args: { organization_id: string; policy: Json }; Returns: Json };
       set_markup: {
         Args: {
           factor: number;
@@ -1041,6 +1637,10 @@ export type Database = {
         };
         Returns: number;
       };
+      set_provider_key: {
+        Args: { api_key: string; organization_id: string; provider: string };
+        Returns: Json;
+      };
       set_quota: {
         Args: {
           alert_thresholds?: number[];
@@ -1057,9 +1657,115 @@ export type Database = {
         Returns: string;
       };
       settle_usage: { Args: { event: Json; final?: boolean; hold_id: string }; Returns: Json };
+      stripe_drift: {
+        Args: { ends_at: string; organization_id: string; starts_at: string };
+        Returns: {
+          counted: number;
+          delivered: number;
+          drift: number;
+          event_name: string;
+          hour: string;
+          pending: number;
+          read_at: string;
+        }[];
+      };
       tallybase_version: { Args: Record<PropertyKey, never>; Returns: string };
+      top_packages: {
+        Args: {
+          ends_at: string;
+          filters?: Json;
+          max_rows?: number;
+          organization_id: string;
+          starts_at: string;
+          timezone?: string;
+        };
+        Returns: {
+          average_duration_ms: number;
+          average_queue_time_ms: number;
+          execution_count: number;
+          failed_count: number;
+          package_id: string;
+          package_name: string;
+          percent_of_cost: number;
+          request_count: number;
+          status_breakdown: Json;
+          success_rate: number;
+          successful_count: number;
+          total_cost_usd: number;
+          total_input_tokens: number;
+          total_output_tokens: number;
+          total_tokens: number;
+          unfinished_count: number;
+          unpriced_count: number;
+        }[];
+      };
+      top_users: {
+        Args: {
+          ends_at: string;
+          filters?: Json;
+          max_rows?: number;
+          organization_id: string;
+          starts_at: string;
+          timezone?: string;
+        };
+        Returns: {
+          percent_of_cost: number;
+          request_count: number;
+          total_cost_usd: number;
+          total_input_tokens: number;
+          total_output_tokens: number;
+          total_tokens: number;
+          unpriced_count: number;
+          user_id: string;
+        }[];
+      };
       track_usage: { Args: { event: Json }; Returns: Json };
       track_usage_batch: { Args: { events: Json }; Returns: Json };
+      usage_anomalies: {
+        Args: {
+          ends_at: string;
+          filters?: Json;
+          max_rows?: number;
+          organization_id: string;
+          starts_at: string;
+          threshold?: number;
+          timezone?: string;
+        };
+        Returns: {
+          bucket_end: string;
+          bucket_start: string;
+          dimension: string;
+          direction: string;
+          expected_cost_usd: number;
+          local_start: string;
+          score: number;
+          total_cost_usd: number;
+          value: string;
+        }[];
+      };
+      usage_breakdown: {
+        Args: {
+          dimension?: string;
+          ends_at: string;
+          filters?: Json;
+          max_rows?: number;
+          organization_id: string;
+          starts_at: string;
+          timezone?: string;
+        };
+        Returns: {
+          average_duration_ms: number;
+          dimension: string;
+          percent_of_cost: number;
+          request_count: number;
+          total_cost_usd: number;
+          total_input_tokens: number;
+          total_output_tokens: number;
+          total_tokens: number;
+          total_units: number;
+          unpriced_count: number;
+        }[];
+      };
       usage_event: {
         Args: { id: string };
         Returns: {
@@ -1100,12 +1806,180 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      usage_forecast: {
+        Args: {
+          at?: string;
+          ends_at: string;
+          filters?: Json;
+          measure?: string;
+          organization_id: string;
+          starts_at: string;
+          timezone?: string;
+        };
+        Returns: {
+          as_of: string;
+          backtest_count: number;
+          backtest_error_percent: number;
+          confidence: number;
+          daily_average: number;
+          elapsed_days: number;
+          history_days: number;
+          measure: string;
+          method: string;
+          projected: number;
+          projected_high: number;
+          projected_low: number;
+          remaining_days: number;
+          to_date: number;
+        }[];
+      };
+      usage_peaks: {
+        Args: {
+          bucket?: string;
+          ends_at: string;
+          filters?: Json;
+          max_rows?: number;
+          measure?: string;
+          organization_id: string;
+          starts_at: string;
+          timezone?: string;
+        };
+        Returns: {
+          bucket_end: string;
+          bucket_start: string;
+          local_start: string;
+          request_count: number;
+          total_cost_usd: number;
+          total_input_tokens: number;
+          total_output_tokens: number;
+          total_tokens: number;
+        }[];
+      };
+      usage_statistics: {
+        Args: {
+          bucket?: string;
+          ends_at: string;
+          filters?: Json;
+          organization_id: string;
+          starts_at: string;
+          timezone?: string;
+        };
+        Returns: {
+          average: number;
+          maximum: number;
+          measure: string;
+          p50: number;
+          p95: number;
+          p99: number;
+          per: string;
+          sample_count: number;
+        }[];
+      };
+      usage_timeseries: {
+        Args: {
+          bucket?: string;
+          dimension?: string;
+          ends_at: string;
+          filters?: Json;
+          organization_id: string;
+          starts_at: string;
+          timezone?: string;
+        };
+        Returns: {
+          average_duration_ms: number;
+          bucket_end: string;
+          bucket_start: string;
+          dimension: string;
+          local_start: string;
+          request_count: number;
+          total_cost_usd: number;
+          total_input_tokens: number;
+          total_output_tokens: number;
+          total_tokens: number;
+          total_units: number;
+          unpriced_count: number;
+        }[];
+      };
+      usage_totals: {
+        Args: {
+          ends_at: string;
+          filters?: Json;
+          organization_id: string;
+          starts_at: string;
+          timezone?: string;
+        };
+        Returns: {
+          average_duration_ms: number;
+          cache_read_tokens: number;
+          cache_write_tokens: number;
+          failed_count: number;
+          reasoning_tokens: number;
+          request_count: number;
+          status_breakdown: Json;
+          success_rate: number;
+          successful_count: number;
+          total_cost_usd: number;
+          total_input_tokens: number;
+          total_output_tokens: number;
+          total_tokens: number;
+          unpriced_count: number;
+        }[];
+      };
+      usage_trends: {
+        Args: {
+          bucket?: string;
+          dimension?: string;
+          ends_at: string;
+          filters?: Json;
+          measure?: string;
+          organization_id: string;
+          starts_at: string;
+          timezone?: string;
+        };
+        Returns: {
+          bucket_end: string;
+          bucket_start: string;
+          change: number;
+          dimension: string;
+          is_complete: boolean;
+          local_start: string;
+          percent_change: number;
+          previous: number;
+          request_count: number;
+          total_cost_usd: number;
+          total_input_tokens: number;
+          total_output_tokens: number;
+          total_tokens: number;
+        }[];
+      };
+      verify_billing: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          check_name: string;
+          detail: string;
+          event_name: string;
+          hour: string;
+          organization_id: string;
+        }[];
+      };
       verify_ledger: {
         Args: { organization_id?: string };
         Returns: {
           actual: number;
           expected: number;
           invariant: string;
+          subject: string;
+          violating_organization_id: string;
+        }[];
+      };
+      verify_rollup: {
+        Args: { ends_at?: string; organization_id?: string; starts_at?: string };
+        Returns: {
+          actual: number;
+          bucket_start: string;
+          expected: number;
+          measure: string;
+          rollup: string;
           subject: string;
           violating_organization_id: string;
         }[];
