@@ -1,10 +1,11 @@
 /**
  * Measures what counting tokens costs and how exact it is. Writes bench/results/tokens.md and .json.
  *
- *     node bench/tokens/run.ts
+ *     node bench/tokens/run.ts            # ten minutes
+ *     node bench/tokens/run.ts --starts   # only the first answers; the counts are kept
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
@@ -155,7 +156,9 @@ function percent(counted: number, exact: number): string {
 }
 
 const scratch = mkdtempSync(`${tmpdir()}/bench-`);
-const kinds = await measureKinds(`${scratch}/text`);
+const kinds = process.argv.includes("--starts")
+  ? (JSON.parse(readFileSync(`${RESULTS}/tokens.json`, "utf8")) as { kinds: KindResult[] }).kinds
+  : await measureKinds(`${scratch}/text`);
 const starts = await measureStarts(`${scratch}/request.json`);
 rmSync(scratch, { recursive: true });
 const conditions =
@@ -187,8 +190,9 @@ The last three columns compare 100 kB (2 kB where js-tiktoken is quadratic) with
 
 ## First answer of the estimate function
 
-From an isolate that has loaded nothing: modules, then a request with an API key against Postgres on
-the same machine, connection included. Quickest run / median; other work on the machine is in both.
+From an isolate that has loaded nothing: the function's first modules, then a request with an API key
+against Postgres on the same machine, the connection and the rest of the modules included. Quickest run /
+median; other work on the machine is in both.
 
 ${table(
   ["request", "modules ms", "answer ms", "sum ms", "CPU ms", "warm answer ms", "peak MB"],
