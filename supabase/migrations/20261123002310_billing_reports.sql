@@ -295,6 +295,7 @@ begin
   with due as (
     select distinct r.organization_id, r.event_name
     from public.billing_reports as r
+    join public.billing_customers as c on c.organization_id = r.organization_id
     where r.state = 'pending' and r.next_attempt_at <= claim_billing_reports.at
       and not tally.is_beyond_memory(r, claim_billing_reports.at, claim_billing_reports.memory)
   ),

@@ -266,7 +266,9 @@ returns boolean
 language sql stable security definer set search_path = ''
 as $$
   select exists (
-      select from public.billing_reports as r where r.state = 'pending' and r.next_attempt_at <= has_due_billing.at
+      select from public.billing_reports as r
+      join public.billing_customers as c on c.organization_id = r.organization_id
+      where r.state = 'pending' and r.next_attempt_at <= has_due_billing.at
     )
     or exists (select from tally.billing_checks as k where k.due_at <= has_due_billing.at)
     or exists (

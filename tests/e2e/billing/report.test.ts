@@ -139,4 +139,8 @@ test("the command line sets up, reports, compares and shows drift", async () => 
   await report();
   await vi.waitFor(async () => expect(await countedFor(billed)).toEqual([750_000, 0]), WAIT);
   expect((await tallybase("reconcile", ...organization)).code).toBe(0);
+  const all = JSON.parse((await tallybase("reconcile", "--json")).output);
+  expect(all.map((run: { organization_id: string }) => run.organization_id)).toContain(
+    billed.organizationId,
+  );
 });

@@ -19,6 +19,23 @@ export function callDatabase<Answer>(
   return post(access, `/rest/v1/rpc/${name}`, parameters);
 }
 
+const PAGE_SIZE = 1000;
+
+/** The organizations that are billed, page by page. */
+export async function listBilled({ url, secretKey }: ProjectAccess): Promise<string[]> {
+  const found: string[] = [];
+  for (;;) {
+    const address = new URL("/rest/v1/billing_customers", url);
+    address.search = `select=organization_id&order=organization_id&limit=${PAGE_SIZE}&offset=${found.length}`;
+    const response = await fetch(address, { headers: { apikey: secretKey } });
+    if (!response.ok) throw new CliError(`The project answers HTTP ${response.status}.`);
+    const page = (await response.json()) as { organization_id: string }[];
+    found.push(...page.map(({ organization_id }) => organization_id));
+    // A server may give less than it is asked for.
+    if (page.length === 0) return found;
+  }
+}
+
 /** Longer than a function may run. */
 const TIMEOUT_MS = 160_000;
 

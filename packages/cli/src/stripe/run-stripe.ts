@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { CliError } from "../cli-error.ts";
-import { callDatabase, callFunction } from "./call-project.ts";
+import { callDatabase, callFunction, listBilled } from "./call-project.ts";
 import { findProjectAccess, findStripeAccess } from "./find-project-access.ts";
 import { openStripe } from "./open-stripe.ts";
 import { METRICS, setUpStripe, type WantedMeter } from "./set-up-stripe.ts";
@@ -121,18 +121,20 @@ interface Reconciliation extends Record<string, string | number> {
 async function reconcile(values: Values): Promise<number> {
   const project = findProjectAccess(values["state-dir"]);
   const { from, to } = readSpan(values);
-  const { reconciliations } = await callFunction<{ reconciliations: Reconciliation[] }>(
-    project,
-    "stripe-report",
-    {
-      reconcile: {
-        starts_at: from,
-        ends_at: to,
-        repair: values.repair,
-        ...(values.organization && { organization_id: values.organization }),
-      },
-    },
-  );
+  const reconciliations: Reconciliation[] = [];
+  // One by one: a function has little time.
+  for (const organization of values.organization
+    ? [values.organization]
+    : await listBilled(project)) {
+    const { repair } = values;
+    const reconcile = { organization_id: organization, starts_at: from, ends_at: to, repair };
+    const answer = await callFunction<{ reconciliations: Reconciliation[] }>(
+      project,
+      "stripe-report",
+      { reconcile },
+    );
+    reconciliations.push(...answer.reconciliations);
+  }
   const shown = ["organization_id", "event_name", "hours", "drifted_hours", "drift", "repaired"];
   print(
     values,
