@@ -106,6 +106,13 @@ async function check(url: string): Promise<LedgerResults["checked"]> {
   return checked;
 }
 
+/** The seconds of single runs are of no use to a reader, and a list of rates reads best on one line. */
+function toPlain(key: string, value: unknown): unknown {
+  if (key === "by_second") return undefined;
+  const isRates = Array.isArray(value) && value.every((rate) => typeof rate === "number");
+  return isRates ? value.join(", ") : value;
+}
+
 async function measure(url: string): Promise<LedgerResults> {
   await arrange(url);
   const tidy = keepTidy(url);
@@ -134,10 +141,8 @@ try {
   const markdown = writeMarkdown(results, conditions);
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(join(RESULTS, "ledger.md"), markdown);
-  writeFileSync(
-    join(RESULTS, "ledger.json"),
-    `${JSON.stringify({ conditions, ...results }, null, 2)}\n`,
-  );
+  const json = JSON.stringify({ conditions, ...results }, toPlain, 2);
+  writeFileSync(join(RESULTS, "ledger.json"), `${json}\n`);
   console.log(markdown);
 } finally {
   await server.stop();
