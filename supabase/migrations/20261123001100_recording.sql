@@ -100,29 +100,29 @@ begin
   if not found then
     return tally.answer_replay(record_event.checked);
   end if;
-  -- Without a hold everything is beyond it; with one, what it does not give back, and what counts in a quota
-  -- that the hold knows nothing of: the model that answered, or a quota newer than the hold, may bring one.
+  -- Beyond its hold is what the hold gives back too little for, and what counts in a quota that the hold
+  -- knows nothing of: the model that answered, or a quota newer than the hold, may bring one.
   insert into tally.usage_deltas (organization_id, due_at, event_ids, event_times, released_quotas, released,
     is_beyond_hold)
   values (e.organization_id, e.created_at, array[e.id], array[e.created_at], record_event.hold_quotas,
     record_event.released,
-    record_event.hold_quotas is null
-    or coalesce(e.cost_usd, 0) > coalesce((record_event.released -> 'cost_usd')::numeric, 0)
-    or e.input_tokens + e.output_tokens > coalesce((record_event.released -> 'total_tokens')::numeric, 0)
-    or e.input_tokens > coalesce((record_event.released -> 'input_tokens')::numeric, 0)
-    or e.output_tokens > coalesce((record_event.released -> 'output_tokens')::numeric, 0)
-    or coalesce(e.units, 0) > coalesce((record_event.released -> 'units')::numeric, 0)
-    or coalesce((record_event.released -> 'requests')::numeric, 0) < 1
-    or exists (
+    record_event.hold_quotas is null or exists (
       select from public.usage_quotas as q
       where q.organization_id = e.organization_id
-        and q.id <> all (record_event.hold_quotas)
         and (q.user_id is null or q.user_id = e.user_id)
         and (q.api_key_id is null or q.api_key_id = e.api_key_id)
         and (q.provider is null or q.provider = e.provider)
         and (q.model is null or q.model in (e.model, (record_event.checked).priced_model))
         and (q.tool_name is null or q.tool_name = e.tool_name)
         and (q.resource_type is null or q.resource_type = e.resource_type)
+        and (q.id <> all (record_event.hold_quotas) or case q.metric
+          when 'cost_usd' then coalesce(e.cost_usd, 0)
+          when 'total_tokens' then e.input_tokens + e.output_tokens
+          when 'input_tokens' then e.input_tokens
+          when 'output_tokens' then e.output_tokens
+          when 'requests' then 1
+          when 'units' then coalesce(e.units, 0)
+        end > coalesce((record_event.released -> q.metric)::numeric, 0))
     ));
   return (e.id, 'recorded', e.cost_usd, e.input_tokens, e.output_tokens,
     e.input_tokens + e.output_tokens, (record_event.checked).price_id)::tally.recorded_event;

@@ -22,6 +22,7 @@ language plpgsql volatile security definer set search_path = '' set jit = off se
 as $$
 declare
   v_quota public.usage_quotas;
+  v_changed uuid[];
 begin
   -- The same order as an admission takes, so that neither waits for the other.
   for v_quota in
@@ -88,18 +89,25 @@ begin
       where e.amounts ? q.metric
     ) as g
     group by g.quota_id
+  ),
+  changed as (
+    update public.usage_quotas as q
+    set current_usage = case when q.period_start = p.starts_at then q.current_usage else 0 end + coalesce(u.amount, 0),
+      opening_usage = case when q.period_start = p.starts_at then q.opening_usage else 0 end,
+      reserved = q.reserved - coalesce(g.amount, 0),
+      period_start = p.starts_at,
+      reset_at = nullif(p.ends_at, 'infinity')
+    from periods as p
+    left join used as u on u.quota_id = p.id
+    left join given_back as g on g.quota_id = p.id
+    where q.organization_id = fold_quotas.organization_id and q.id = p.id
+      and (u.amount is not null or g.amount is not null or q.period_start <> p.starts_at)
+    returning q.id
   )
-  update public.usage_quotas as q
-  set current_usage = case when q.period_start = p.starts_at then q.current_usage else 0 end + coalesce(u.amount, 0),
-    opening_usage = case when q.period_start = p.starts_at then q.opening_usage else 0 end,
-    reserved = q.reserved - coalesce(g.amount, 0),
-    period_start = p.starts_at,
-    reset_at = nullif(p.ends_at, 'infinity')
-  from periods as p
-  left join used as u on u.quota_id = p.id
-  left join given_back as g on g.quota_id = p.id
-  where q.organization_id = fold_quotas.organization_id and q.id = p.id
-    and (u.amount is not null or g.amount is not null or q.period_start <> p.starts_at);
+  select array_agg(c.id) into v_changed from changed as c;
+  if v_changed is not null then
+    perform tally.broadcast_quotas(fold_quotas.organization_id, v_changed);
+  end if;
 
   for v_quota in
     select q.* from public.usage_quotas as q where q.organization_id = fold_quotas.organization_id order by q.id

@@ -15,6 +15,10 @@ const COMMANDS: Record<string, Command> = {
     summary: "Load usage of any age from CSV or NDJSON",
     load: () => import("./commands/import.ts"),
   },
+  prices: {
+    summary: "Build the price book from the catalogue and prices/",
+    load: () => import("./prices/run-prices.ts"),
+  },
   status: {
     summary: "Print the addresses and keys of the running stack",
     load: () => import("./commands/status.ts"),

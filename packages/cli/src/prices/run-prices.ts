@@ -67,7 +67,7 @@ async function sync(args: string[]): Promise<number> {
  * @param argv the arguments after `prices`
  * @returns the exit code: 0 done, 1 refused or failed, 2 wrong usage
  */
-export async function runPrices(argv: string[]): Promise<number> {
+export async function run(argv: string[]): Promise<number> {
   const [command, ...args] = argv;
   if (command === "--help" || command === "-h") {
     process.stdout.write(`${USAGE}\n`);
