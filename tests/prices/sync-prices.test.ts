@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { parseMigration, renderMigration } from "../../packages/cli/src/prices/migration-file.ts";
-import { runPrices } from "../../packages/cli/src/prices/run-prices.ts";
+import { run as runPrices } from "../../packages/cli/src/prices/run-prices.ts";
 import { syncPrices } from "../../packages/cli/src/prices/sync-prices.ts";
 import { MIGRATION, PRICES_DIR } from "./support/price-usage.ts";
 
