@@ -192,6 +192,18 @@ comment on function tally.round_archived(timestamptz) is
   'A moment; within a month whose events were archived, the start of its 15 minutes: finer than that only events are.';
 revoke execute on function tally.round_archived(timestamptz) from public, anon, authenticated;
 
+create function tally.reading_end(ends_at timestamptz)
+returns timestamptz
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  return least(reading_end.ends_at, date_bin('15 minutes', now(), timestamptz 'epoch') + interval '15 minutes');
+end;
+$$;
+comment on function tally.reading_end(timestamptz) is
+  'How far a range is read that goes to the present: to the end of the running 15 minutes, which a rollup has as a whole.';
+revoke execute on function tally.reading_end(timestamptz) from public, anon, authenticated;
+
 create function tally.rollup_levels(kind text)
 returns integer[]
 language sql immutable security invoker set search_path = ''

@@ -84,7 +84,7 @@ begin
   v_timezone := tally.check_report(usage_statistics.organization_id, usage_statistics.starts_at,
     usage_statistics.ends_at, usage_statistics.timezone);
   -- Buckets that are still to come are no zeros.
-  v_ends_at := case when now() > usage_statistics.starts_at then least(usage_statistics.ends_at, now())
+  v_ends_at := case when now() > usage_statistics.starts_at then tally.reading_end(usage_statistics.ends_at)
     else usage_statistics.ends_at end;
   v_range := array[tally.round_archived(usage_statistics.starts_at), tally.round_archived(v_ends_at)];
   v_bounds := tally.bucket_boundaries(usage_statistics.starts_at, v_ends_at, usage_statistics.bucket, v_timezone);

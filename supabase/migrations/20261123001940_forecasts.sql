@@ -167,7 +167,8 @@ begin
   confidence := 0.8;
   to_date := case when as_of > usage_forecast.starts_at then (
     select coalesce(sum(tally.measure_of(u, usage_forecast.of_measure)), 0)
-    from tally.usage_range(usage_forecast.organization_id, array[usage_forecast.starts_at, as_of],
+    from tally.usage_range(usage_forecast.organization_id, array[usage_forecast.starts_at,
+      case when as_of < now() then as_of else tally.reading_end(usage_forecast.ends_at) end],
       usage_forecast.filters, null) as u
   ) else 0 * tally.measure_of(null, usage_forecast.of_measure) end;
   elapsed_days := round(extract(epoch from as_of - usage_forecast.starts_at) / 86400, 4);
