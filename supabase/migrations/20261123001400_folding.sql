@@ -16,113 +16,139 @@ $$;
 comment on function tally.due_deltas(uuid, timestamptz) is 'The deltas of an organization that may be folded at a moment.';
 revoke execute on function tally.due_deltas(uuid, timestamptz) from public, anon, authenticated;
 
-create function tally.fold_quotas(organization_id uuid, seqs bigint[], at timestamptz)
-returns void
+create type tally.quota_change as (
+  organization_id uuid,
+  quota_id uuid,
+  used numeric,
+  given_back numeric,
+  starts_at timestamptz,
+  ends_at timestamptz
+);
+comment on type tally.quota_change is 'What a fold adds to a quota, and the period that it is then in.';
+
+create function tally.consume_deltas(organization_id uuid, seqs bigint[], at timestamptz)
+returns tally.quota_change[]
 language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off
 as $$
 declare
+  v_given_back jsonb;
+  v_entry record;
   v_quota public.usage_quotas;
-  v_changed uuid[];
+  v_back numeric;
+  v_changes tally.quota_change[] := '{}'::tally.quota_change[];
 begin
-  -- The same order as an admission takes, so that neither waits for the other.
-  for v_quota in
-    select q.*
-    from public.usage_quotas as q
-    where q.organization_id = fold_quotas.organization_id
-    order by q.id
-    for no key update
-  loop
-    if fold_quotas.at >= v_quota.reset_at then
-      -- The last word on the period that has ended.
-      perform tally.note_crossings(v_quota, v_quota.current_usage + coalesce((
-        select sum(u.amount)
-        from tally.pending_usage(v_quota.organization_id, null, array[v_quota.id]) as u
-        where u.created_at >= v_quota.period_start and u.created_at < v_quota.reset_at
-      ), 0), v_quota.period_start, v_quota.reset_at);
-    end if;
-  end loop;
-
   with expired as (
     update public.usage_holds as h
     set state = 'expired', ended_at = h.expires_at
     where h.id in (
       select e.id from public.usage_holds as e
-      where e.organization_id = fold_quotas.organization_id and e.state = 'open' and e.expires_at <= fold_quotas.at
+      where e.organization_id = consume_deltas.organization_id and e.state = 'open' and e.expires_at <= consume_deltas.at
       for no key update skip locked
     )
     returning h.quota_ids, h.amounts
-  ),
-  consumed as (
-    delete from tally.usage_deltas as d
-    where d.organization_id = fold_quotas.organization_id and d.seq = any (fold_quotas.seqs)
-  ),
-  periods as (
-    select q.id, p.starts_at, p.ends_at
+  )
+  select coalesce(jsonb_object_agg(g.quota_id, g.amount), '{}') into v_given_back
+  from (
+    select b.quota_id, sum(b.amount) as amount
+    from (
+      select r.quota_id, r.amount
+      from tally.pending_releases as r
+      where r.organization_id = consume_deltas.organization_id and r.seq = any (consume_deltas.seqs)
+      union all
+      select q.id, (e.amounts ->> q.metric)::numeric
+      from expired as e
+      join public.usage_quotas as q on q.organization_id = consume_deltas.organization_id and q.id = any (e.quota_ids)
+      where e.amounts ? q.metric
+    ) as b
+    group by b.quota_id
+  ) as g;
+
+  -- No quota is locked here: the folding lock keeps everything of it but reserved as it is.
+  for v_entry in
+    with pending as materialized (
+      select u.* from tally.pending_usage(consume_deltas.organization_id, consume_deltas.seqs) as u
+    )
+    select q as quota, p.starts_at, p.ends_at,
+      (select sum(u.amount) from pending as u
+        where u.quota_id = q.id and u.created_at >= p.starts_at and u.created_at < p.ends_at) as used,
+      case when consume_deltas.at >= q.reset_at then q.current_usage + coalesce((
+        select sum(u.amount) from pending as u
+        where u.quota_id = q.id and u.created_at >= q.period_start and u.created_at < q.reset_at), 0) end as used_before
     from public.usage_quotas as q
     join public.organizations as o on o.id = q.organization_id
     cross join lateral (
       select q.period_start as starts_at, coalesce(q.reset_at, 'infinity') as ends_at
-      where fold_quotas.at < coalesce(q.reset_at, 'infinity')
+      where consume_deltas.at < coalesce(q.reset_at, 'infinity')
       union all
       select n.starts_at, n.ends_at
-      from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, fold_quotas.at) as n
-      where fold_quotas.at >= q.reset_at
+      from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, consume_deltas.at) as n
+      where consume_deltas.at >= q.reset_at
     ) as p
-    where q.organization_id = fold_quotas.organization_id
-  ),
-  used as (
-    select u.quota_id, sum(u.amount) as amount
-    from tally.pending_usage(fold_quotas.organization_id, fold_quotas.seqs) as u
-    join periods as p on p.id = u.quota_id and u.created_at >= p.starts_at and u.created_at < p.ends_at
-    group by u.quota_id
-  ),
-  given_back as (
-    select g.quota_id, sum(g.amount) as amount
-    from (
-      select r.quota_id, r.amount
-      from tally.pending_releases as r
-      where r.organization_id = fold_quotas.organization_id and r.seq = any (fold_quotas.seqs)
-      union all
-      select q.id, (e.amounts ->> q.metric)::numeric
-      from expired as e
-      join public.usage_quotas as q on q.organization_id = fold_quotas.organization_id and q.id = any (e.quota_ids)
-      where e.amounts ? q.metric
-    ) as g
-    group by g.quota_id
-  ),
-  changed as (
-    update public.usage_quotas as q
-    set current_usage = case when q.period_start = p.starts_at then q.current_usage else 0 end + coalesce(u.amount, 0),
-      opening_usage = case when q.period_start = p.starts_at then q.opening_usage else 0 end,
-      reserved = q.reserved - coalesce(g.amount, 0),
-      period_start = p.starts_at,
-      reset_at = nullif(p.ends_at, 'infinity')
-    from periods as p
-    left join used as u on u.quota_id = p.id
-    left join given_back as g on g.quota_id = p.id
-    where q.organization_id = fold_quotas.organization_id and q.id = p.id
-      and (u.amount is not null or g.amount is not null or q.period_start <> p.starts_at)
-    returning q.id
-  )
-  select array_agg(c.id) into v_changed from changed as c;
-  if v_changed is not null then
-    perform tally.broadcast_quotas(fold_quotas.organization_id, v_changed);
-  end if;
-
-  for v_quota in
-    select q.* from public.usage_quotas as q where q.organization_id = fold_quotas.organization_id order by q.id
+    where q.organization_id = consume_deltas.organization_id
+    order by q.id
   loop
-    perform tally.note_crossings(v_quota, v_quota.current_usage, v_quota.period_start, coalesce(v_quota.reset_at, 'infinity'));
-    perform tally.note_forecast(v_quota, fold_quotas.at);
-    if v_quota.is_credit then
-      perform tally.fold_credit(v_quota, fold_quotas.at);
+    v_quota := v_entry.quota;
+    if v_entry.used_before is not null then
+      -- The last word on the period that has ended.
+      perform tally.note_crossings(v_quota, v_entry.used_before, v_quota.period_start, v_quota.reset_at);
+      v_quota.current_usage := 0;
     end if;
+    v_back := (v_given_back -> v_quota.id::text)::numeric;
+    if v_entry.used is not null or v_back is not null or v_entry.used_before is not null then
+      v_changes := v_changes || (v_quota.organization_id, v_quota.id, coalesce(v_entry.used, 0), coalesce(v_back, 0),
+        v_entry.starts_at, v_entry.ends_at)::tally.quota_change;
+    end if;
+    v_quota.current_usage := v_quota.current_usage + coalesce(v_entry.used, 0);
+    v_quota.period_start := v_entry.starts_at;
+    v_quota.reset_at := nullif(v_entry.ends_at, 'infinity');
+    perform tally.note_crossings(v_quota, v_quota.current_usage, v_entry.starts_at, v_entry.ends_at);
+    perform tally.note_forecast(v_quota, consume_deltas.at);
   end loop;
+
+  delete from tally.usage_deltas as d
+  where d.organization_id = consume_deltas.organization_id and d.seq = any (consume_deltas.seqs);
+  return v_changes;
 end;
 $$;
-comment on function tally.fold_quotas(uuid, bigint[], timestamptz) is
-  'Takes the given deltas into the quotas and the credit of their organization and ends them; ends expired holds, turns periods, records alerts.';
-revoke execute on function tally.fold_quotas(uuid, bigint[], timestamptz) from public, anon, authenticated;
+comment on function tally.consume_deltas(uuid, bigint[], timestamptz) is
+  'Ends the given deltas and the expired holds of an organization and records alerts; returns what its quotas change by.';
+revoke execute on function tally.consume_deltas(uuid, bigint[], timestamptz) from public, anon, authenticated;
+
+create function tally.change_quotas(organization_ids uuid[], changes tally.quota_change[], at timestamptz)
+returns void
+language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off
+as $$
+declare
+  v_account public.usage_quotas;
+begin
+  -- The same order as an admission takes, so that neither waits for the other.
+  perform from public.usage_quotas as q
+  join unnest(change_quotas.changes) as c on c.organization_id = q.organization_id and c.quota_id = q.id
+  order by q.id
+  for no key update of q;
+  update public.usage_quotas as q
+  set current_usage = case when q.period_start = c.starts_at then q.current_usage else 0 end + c.used,
+    opening_usage = case when q.period_start = c.starts_at then q.opening_usage else 0 end,
+    reserved = q.reserved - c.given_back,
+    period_start = c.starts_at,
+    reset_at = nullif(c.ends_at, 'infinity')
+  from unnest(change_quotas.changes) as c
+  where q.organization_id = c.organization_id and q.id = c.quota_id;
+  for v_account in
+    select q.* from public.usage_quotas as q
+    where q.organization_id = any (change_quotas.organization_ids) and q.is_credit
+    order by q.id
+  loop
+    perform tally.fold_credit(v_account, change_quotas.at);
+  end loop;
+  perform tally.broadcast_quotas(c.organization_id, array_agg(c.quota_id))
+  from unnest(change_quotas.changes) as c
+  group by c.organization_id;
+end;
+$$;
+comment on function tally.change_quotas(uuid[], tally.quota_change[], timestamptz) is
+  'Applies what folds of organizations came to. Last in a transaction: admissions wait for these rows.';
+revoke execute on function tally.change_quotas(uuid[], tally.quota_change[], timestamptz) from public, anon, authenticated;
 
 create function tally.fold(organization_id uuid, at timestamptz default now())
 returns integer
@@ -135,7 +161,8 @@ begin
   v_seqs := tally.due_deltas(fold.organization_id, fold.at);
   perform tally.fold_rollups(fold.organization_id, v_seqs);
   perform tally.fold_executions(fold.organization_id, v_seqs);
-  perform tally.fold_quotas(fold.organization_id, v_seqs, fold.at);
+  perform tally.change_quotas(
+    array[fold.organization_id], tally.consume_deltas(fold.organization_id, v_seqs, fold.at), fold.at);
   return cardinality(v_seqs);
 end;
 $$;
@@ -152,7 +179,7 @@ declare
   v_organization uuid;
   v_organizations uuid[] := '{}'::uuid[];
   v_seqs bigint[];
-  v_due jsonb := '{}'::jsonb;
+  v_changes tally.quota_change[] := '{}'::tally.quota_change[];
   v_folded integer := 0;
   v_partitions integer;
 begin
@@ -181,14 +208,9 @@ begin
     v_seqs := tally.due_deltas(v_organization, now());
     perform tally.fold_rollups(v_organization, v_seqs);
     perform tally.fold_executions(v_organization, v_seqs);
+    v_changes := v_changes || tally.consume_deltas(v_organization, v_seqs, now());
     v_organizations := v_organizations || v_organization;
-    v_due := v_due || jsonb_build_object(v_organization, v_seqs);
     v_folded := v_folded + cardinality(v_seqs);
-  end loop;
-  -- The quotas of all come last: their rows are what admissions wait for.
-  foreach v_organization in array v_organizations loop
-    perform tally.fold_quotas(v_organization,
-      array(select s.seq::bigint from jsonb_array_elements_text(v_due -> v_organization::text) as s (seq)), now());
   end loop;
   perform tally.fold_token_samples();
   -- Ended holds answer replays for as long as an event may be late, and a day more.
@@ -200,6 +222,7 @@ begin
     order by e.id
     limit 10000
   );
+  perform tally.change_quotas(v_organizations, v_changes, now());
   return jsonb_build_object('ran', true, 'organizations', cardinality(v_organizations), 'folded', v_folded, 'partitions', v_partitions);
 end;
 $$;
