@@ -41,10 +41,7 @@ select
   u.execution_id,
   u.provider,
   u.model,
-  coalesce(
-    (select c.model from public.cost_estimates as c where c.id = u.price_id),
-    (select m.to_model from tally.model_aliases as m where m.provider = u.provider and m.alias = u.model)
-  ) as priced_model,
+  u.price_id,
   u.tool_name,
   u.operation,
   u.resource_type,
@@ -71,7 +68,7 @@ cross join lateral (
 union all
 select
   d.organization_id, d.seq, d.is_beyond_hold, a.event_created_at, a.user_id, a.api_key_id, u.execution_id, a.provider,
-  a.model,  a.priced_model, a.tool_name, u.operation, a.resource_type, u.service_tier, u.status, u.unit_type, u.is_byok,
+  a.model, a.new_price_id, a.tool_name, u.operation, a.resource_type, u.service_tier, u.status, u.unit_type, u.is_byok,
   null::integer, '{}'::jsonb, 0, 0::bigint, 0::bigint, null::numeric, a.delta_usd,
   case when a.old_cost_usd is null then -1 else 0 end
 from tally.usage_deltas as d
@@ -85,6 +82,6 @@ cross join lateral (
   offset 0
 ) as u;
 comment on view tally.pending_events is
-  'What unfolded deltas name: events as they are, and adjustments as a cost without use. priced_model: whose card priced it; a quota on gpt-4o counts its dated snapshots too.';
+  'What unfolded deltas name: events as they are, and adjustments as a cost without use.';
 revoke all on tally.pending_events from anon, authenticated, service_role;
 grant select on tally.pending_events to authenticated, service_role;

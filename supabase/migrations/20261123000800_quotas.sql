@@ -110,6 +110,21 @@ grant execute on function tally.quota_period(text, text, timestamptz, timestampt
 
 -- Which quotas an event counts in, and how much. The same conditions stand in tally.recorded_usage and
 -- tally.open_quota (for events), tally.admit (for requests) and tally.record_event (for what no hold kept).
+create function tally.priced_model(price_id bigint, provider text, model text)
+returns text
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return coalesce(
+    (select c.model from public.cost_estimates as c where c.id = priced_model.price_id),
+    (select m.to_model from tally.model_aliases as m
+      where m.provider = priced_model.provider and m.alias = priced_model.model));
+end;
+$$;
+comment on function tally.priced_model(bigint, text, text) is
+  'The model whose card priced an event, or that its id is known to name; null: the id is a name of its own.';
+revoke execute on function tally.priced_model(bigint, text, text) from public, anon, authenticated;
+
 create function tally.pending_usage(organization_id uuid, seqs bigint[] default null, among uuid[] default null)
 returns table (quota_id uuid, created_at timestamptz, amount numeric)
 language plpgsql stable rows 100 security definer set search_path = '' set enable_seqscan = off
@@ -142,7 +157,8 @@ begin
     and (q.user_id is null or q.user_id = e.user_id)
     and (q.api_key_id is null or q.api_key_id = e.api_key_id)
     and (q.provider is null or q.provider = e.provider)
-    and (q.model is null or q.model = e.model or q.model = e.priced_model)
+    -- A quota on gpt-4o counts its dated snapshots too.
+    and (q.model is null or q.model = e.model or q.model = tally.priced_model(e.price_id, e.provider, e.model))
     and (q.tool_name is null or q.tool_name = e.tool_name)
     and (q.resource_type is null or q.resource_type = e.resource_type);
 end;
@@ -182,9 +198,7 @@ begin
       and (q.user_id is null or q.user_id = u.user_id)
       and (q.api_key_id is null or q.api_key_id = u.api_key_id)
       and (q.provider is null or q.provider = u.provider)
-      and (q.model is null or q.model = u.model or q.model = coalesce(
-        (select c.model from public.cost_estimates as c where c.id = u.price_id),
-        (select m.to_model from tally.model_aliases as m where m.provider = u.provider and m.alias = u.model)))
+      and (q.model is null or q.model = u.model or q.model = tally.priced_model(u.price_id, u.provider, u.model))
       and (q.tool_name is null or q.tool_name = u.tool_name)
       and (q.resource_type is null or q.resource_type = u.resource_type)
   ) + (
@@ -313,7 +327,7 @@ begin
     and (new.user_id is null or new.user_id = e.user_id)
     and (new.api_key_id is null or new.api_key_id = e.api_key_id)
     and (new.provider is null or new.provider = e.provider)
-    and (new.model is null or new.model = e.model or new.model = e.priced_model)
+    and (new.model is null or new.model = e.model or new.model = tally.priced_model(e.price_id, e.provider, e.model))
     and (new.tool_name is null or new.tool_name = e.tool_name)
     and (new.resource_type is null or new.resource_type = e.resource_type);
   -- What is pending was within its holds as the quotas stood; none of them kept anything on this one.
