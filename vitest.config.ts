@@ -5,7 +5,7 @@ const folders = {
   stack: "tests/stack/**",
   e2e: "tests/e2e/**",
   races: "tests/races/**",
-  database: "{tests/{prices-sql,reports},tests/{billing,import}/database}/**",
+  database: "{tests/{prices-sql,reports,removal},tests/{billing,import}/database}/**",
 };
 
 export default defineConfig({
