@@ -11,7 +11,7 @@ import {
   stack,
 } from "./arrange.ts";
 
-const LIMIT = 1024 * 1024;
+const MIB = 1024 * 1024;
 let organization: Organization;
 
 beforeEach(async () => {
@@ -28,17 +28,19 @@ afterAll(() => sql.end());
 const FUNCTIONS = {
   track: {
     path: "track",
+    limit: MIB,
     good: { provider: "openai", model: "gpt-4o", input_tokens: 1, output_tokens: 1 },
     error: (body: Record<string, unknown>) => body,
   },
   gateway: {
     path: "gateway/openai/v1/chat/completions",
+    limit: 10 * MIB,
     good: { model: "gpt-4o", messages: [{ role: "user", content: "hello" }] },
     error: (body: Record<string, unknown>) => body.error as Record<string, unknown>,
   },
 };
 
-for (const [name, { path, good, error }] of Object.entries(FUNCTIONS)) {
+for (const [name, { path, limit, good, error }] of Object.entries(FUNCTIONS)) {
   describe(name, () => {
     async function expectError(answer: Promise<Response>, code: string) {
       const response = await answer;
@@ -85,13 +87,13 @@ for (const [name, { path, good, error }] of Object.entries(FUNCTIONS)) {
     });
 
     test("a body beyond the limit, announced", () => {
-      const body = JSON.stringify({ ...good, padding: "x".repeat(LIMIT) });
+      const body = JSON.stringify({ ...good, padding: "x".repeat(limit) });
       return expectError(callFunction(path, organization.apiKey, body), "PT413");
     });
 
     test("a body beyond the limit, in chunks", () => {
       const chunk = new TextEncoder().encode("x".repeat(64 * 1024));
-      let left = LIMIT / chunk.length + 1;
+      let left = limit / chunk.length + 1;
       const body = new ReadableStream<Uint8Array>({
         pull(controller) {
           if (left-- > 0) controller.enqueue(chunk);
