@@ -1,7 +1,7 @@
 /**
  * A provider that answers at once and does nothing else, in a process of its own: what is measured is
- * what stands before it. 20 words, streamed or not; with the user
- * `long-<frames>-<bytes>` a stream of so many frames of so many bytes.
+ * what stands before it. It says 20 words, streamed or not; to the user `long-<frames>-<bytes>` it
+ * streams so many frames of so many bytes.
  */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -57,8 +57,13 @@ async function sendLong(response: ServerResponse, frames: number, bytes: number)
   for (let index = 0; index < frames && !response.destroyed; index++) {
     if (response.write(frame)) continue;
     await new Promise<void>((resolve) => {
-      response.once("drain", resolve);
-      response.once("close", resolve);
+      const go = () => {
+        response.off("drain", go);
+        response.off("close", go);
+        resolve();
+      };
+      response.once("drain", go);
+      response.once("close", go);
     });
   }
   response.end(`${last}${usageFrame}data: [DONE]\n\n`);

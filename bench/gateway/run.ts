@@ -60,6 +60,32 @@ async function compare(
   return comparisons;
 }
 
+/** Long streams through a process with the memory of a hosted one: 256 MB, of which V8 gets half. */
+async function measureStreams(
+  url: string,
+  providerPort: number,
+  target: Target,
+): Promise<MemoryRun[]> {
+  const small = await startOurs(url, providerPort, join(directory, "small.log"), [
+    "--v8-flags=--max-old-space-size=128",
+  ]);
+  try {
+    if (small.pid === null) throw new Error("The function's process was not found.");
+    const at = new URL(target.url);
+    at.port = String(small.port);
+    const measure = (what: string, frames: number, bytes: number) =>
+      measureMemory({ ...target, url: at.href }, small.pid ?? 0, what, frames, bytes);
+    return [
+      await measure("a short one, to begin with", 20, 5),
+      await measure("100 MB in frames of 1 MB", 100, 1_000_000),
+      await measure("100 MB in frames of 1 kB", 100_000, 800),
+      await measure("an hour of 50 tokens a second", 180_000, 5),
+    ];
+  } finally {
+    await small.stop();
+  }
+}
+
 const directory = mkdtempSync(join(tmpdir(), "tallybase-bench-"));
 const stops: (() => Promise<void>)[] = [];
 try {
@@ -117,15 +143,8 @@ try {
   };
   const comparisons = await compare(targets, tidyUp);
   const parts = await measureParts(url, organizationId, apiKey);
-  const memory: MemoryRun[] = [];
-  if (ours.pid !== null) {
-    const { pid } = ours;
-    memory.push(await measureMemory(targets.ours, pid, "100 MB in frames of 1 MB", 100, 1_000_000));
-    memory.push(await measureMemory(targets.ours, pid, "100 MB in frames of 1 kB", 100_000, 800));
-    memory.push(
-      await measureMemory(targets.ours, pid, "an hour of 50 tokens a second", 180_000, 5),
-    );
-  }
+  await ours.stop();
+  const memory = await measureStreams(url, provider.port, targets.ours);
   const violations = await sql`select * from public.verify_ledger()`;
   if (violations.length > 0) throw new Error(`verify_ledger: ${JSON.stringify(violations)}`);
 

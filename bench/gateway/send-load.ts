@@ -22,8 +22,8 @@ export interface LoadOptions {
   stream: boolean;
 }
 
-/** Calls at the start that are not counted, per connection. */
-const WARM_UP_CALLS = 20;
+/** Time at the start that is not counted: connections open, code is compiled. */
+const WARM_UP_MS = 1_500;
 
 /** Sends calls over so many connections, each as soon as the last one is answered. */
 export async function sendLoad(target: Target, options: LoadOptions): Promise<LoadRun> {
@@ -38,8 +38,9 @@ export async function sendLoad(target: Target, options: LoadOptions): Promise<Lo
   const call = () => sendCall(target, body, agent);
   const inParallel = (work: () => Promise<void>) =>
     Promise.all(Array.from({ length: connections }, work));
+  const warmUntil = performance.now() + WARM_UP_MS;
   await inParallel(async () => {
-    for (let index = 0; index < WARM_UP_CALLS; index++) await call();
+    while (performance.now() < warmUntil) await call();
   });
   const latencies: number[] = [];
   let failed = 0;

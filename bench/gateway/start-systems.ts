@@ -56,16 +56,21 @@ export async function startPortkey(): Promise<System> {
   return { port, pid: child.pid ?? null, stop: stopper(child) };
 }
 
-/** Starts our gateway as the local stack and hosted projects run it: one process of Deno. */
+/**
+ * Starts our gateway as the local stack and hosted projects run it: one process of Deno.
+ *
+ * @param flags of V8, such as a limit of its memory
+ */
 export async function startOurs(
   databaseUrl: string,
   providerPort: number,
   logFile: string,
+  flags: string[] = [],
 ): Promise<System> {
   const source = {
     name: "gateway",
     entrypoint: join(FUNCTION, "index.ts"),
-    denoFlags: ["--config", join(FUNCTION, "deno.json")],
+    denoFlags: [...flags, "--config", join(FUNCTION, "deno.json")],
   };
   const env = functionEnvironment({
     SUPABASE_DB_URL: databaseUrl,
