@@ -188,6 +188,9 @@ begin
     return jsonb_build_object('ran', false);
   end if;
   v_partitions := tally.ensure_partitions(now() - interval '1 month', now() + interval '3 months');
+  if exists (select from public.gateway_policies as p where p.unsettled_holds = 'settle') then
+    perform tally.settle_unsettled_holds();
+  end if;
   for v_organization in
     select w.organization_id
     from (
