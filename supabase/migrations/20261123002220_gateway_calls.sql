@@ -227,10 +227,6 @@ comment on function tally.settle_gateway_call(uuid, jsonb, jsonb) is
 revoke execute on function tally.settle_gateway_call(uuid, jsonb, jsonb) from public, anon, authenticated;
 grant execute on function tally.settle_gateway_call(uuid, jsonb, jsonb) to service_role;
 
--- Only holds that ran out are in it: none that a call settles or releases ever is.
-create index usage_holds_unsettled on public.usage_holds (organization_id, ended_at)
-  where state = 'expired' and event_id is null;
-
 create function tally.settle_unsettled_holds(max_holds integer default 500, at timestamptz default now())
 returns integer
 language plpgsql volatile security definer set search_path = '' set jit = off
