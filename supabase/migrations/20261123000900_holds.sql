@@ -29,6 +29,7 @@ comment on column public.usage_holds.attribution is 'Further attribution of the 
 create unique index usage_holds_by_idempotency_key on public.usage_holds (organization_id, idempotency_key)
   where idempotency_key is not null;
 create index usage_holds_by_expiry on public.usage_holds (expires_at) where state = 'open';
+create index usage_holds_unsettled on public.usage_holds (organization_id) where state = 'expired' and event_id is null;
 
 alter table public.usage_holds enable row level security;
 revoke all on public.usage_holds from anon, authenticated, service_role;
