@@ -6,43 +6,50 @@ language plpgsql stable security definer set search_path = '' set enable_seqscan
 as $$
 begin
   return query
-  with pending as materialized (
-    select u.* from tally.pending_usage(quota_states.organization_id, null, quota_states.among) as u
+  with periods as materialized (
+    select q as period_quota, p.starts_at as period_starts_at, p.ends_at as period_ends_at
+    from public.usage_quotas as q
+    join public.organizations as o on o.id = q.organization_id
+    cross join lateral (
+      select q.period_start as starts_at, coalesce(q.reset_at, 'infinity') as ends_at
+      where quota_states.at < coalesce(q.reset_at, 'infinity')
+      union all
+      select n.starts_at, n.ends_at
+      from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, quota_states.at) as n
+      where quota_states.at >= q.reset_at
+    ) as p
+    where q.organization_id = quota_states.organization_id
+      and (q.id = any (quota_states.among) or quota_states.among is null)
+  ),
+  pending as (
+    select u.quota_id, sum(u.amount) as amount
+    from tally.pending_usage(quota_states.organization_id, null, quota_states.among) as u
+    join periods as p
+      on (p.period_quota).id = u.quota_id and u.created_at >= p.period_starts_at and u.created_at < p.period_ends_at
+    group by u.quota_id
   )
   select
-    q,
-    p.starts_at,
-    p.ends_at,
-    case when p.starts_at = q.period_start then q.current_usage else 0 end + coalesce((
-      select sum(u.amount)
-      from pending as u
-      where u.quota_id = q.id and u.created_at >= p.starts_at and u.created_at < p.ends_at
-    ), 0),
-    q.reserved - coalesce((
+    p.period_quota,
+    p.period_starts_at,
+    p.period_ends_at,
+    case when p.period_starts_at = (p.period_quota).period_start then (p.period_quota).current_usage else 0 end
+      + coalesce(u.amount, 0),
+    (p.period_quota).reserved - coalesce((
       select sum(r.amount)
       from tally.pending_releases as r
-      where r.organization_id = q.organization_id and r.quota_id = q.id
+      where r.organization_id = quota_states.organization_id and r.quota_id = (p.period_quota).id
     ), 0) - coalesce((
       select sum(h.amount)
       from tally.open_holds as h
-      where h.organization_id = q.organization_id and h.quota_id = q.id and h.expires_at <= quota_states.at
-    ), 0) + case when q.is_credit then coalesce((
+      where h.organization_id = quota_states.organization_id and h.quota_id = (p.period_quota).id
+        and h.expires_at <= quota_states.at
+    ), 0) + case when (p.period_quota).is_credit then coalesce((
       select sum(l.remaining)
       from tally.lapsed_credit as l
-      where l.organization_id = q.organization_id and l.expires_at <= quota_states.at
+      where l.organization_id = quota_states.organization_id and l.expires_at <= quota_states.at
     ), 0) else 0 end
-  from public.usage_quotas as q
-  join public.organizations as o on o.id = q.organization_id
-  cross join lateral (
-    select q.period_start as starts_at, coalesce(q.reset_at, 'infinity') as ends_at
-    where quota_states.at < coalesce(q.reset_at, 'infinity')
-    union all
-    select n.starts_at, n.ends_at
-    from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, quota_states.at) as n
-    where quota_states.at >= q.reset_at
-  ) as p
-  where q.organization_id = quota_states.organization_id
-    and (q.id = any (quota_states.among) or quota_states.among is null);
+  from periods as p
+  left join pending as u on u.quota_id = (p.period_quota).id;
 end;
 $$;
 comment on function tally.quota_states(uuid, timestamptz, uuid[]) is

@@ -65,27 +65,35 @@ begin
 
   -- No quota is locked here: the folding lock keeps everything of it but reserved as it is.
   for v_entry in
-    with pending as materialized (
-      select u.* from tally.pending_usage(consume_deltas.organization_id, consume_deltas.seqs) as u
+    with periods as materialized (
+      select q as quota, p.starts_at, p.ends_at
+      from public.usage_quotas as q
+      join public.organizations as o on o.id = q.organization_id
+      cross join lateral (
+        select q.period_start as starts_at, coalesce(q.reset_at, 'infinity') as ends_at
+        where consume_deltas.at < coalesce(q.reset_at, 'infinity')
+        union all
+        select n.starts_at, n.ends_at
+        from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, consume_deltas.at) as n
+        where consume_deltas.at >= q.reset_at
+      ) as p
+      where q.organization_id = consume_deltas.organization_id
+    ),
+    sums as (
+      select u.quota_id,
+        sum(u.amount) filter (where u.created_at >= p.starts_at and u.created_at < p.ends_at) as used,
+        sum(u.amount) filter (
+          where u.created_at >= (p.quota).period_start and u.created_at < (p.quota).reset_at) as used_before
+      from tally.pending_usage(consume_deltas.organization_id, consume_deltas.seqs) as u
+      join periods as p on (p.quota).id = u.quota_id
+      group by u.quota_id
     )
-    select q as quota, p.starts_at, p.ends_at,
-      (select sum(u.amount) from pending as u
-        where u.quota_id = q.id and u.created_at >= p.starts_at and u.created_at < p.ends_at) as used,
-      case when consume_deltas.at >= q.reset_at then q.current_usage + coalesce((
-        select sum(u.amount) from pending as u
-        where u.quota_id = q.id and u.created_at >= q.period_start and u.created_at < q.reset_at), 0) end as used_before
-    from public.usage_quotas as q
-    join public.organizations as o on o.id = q.organization_id
-    cross join lateral (
-      select q.period_start as starts_at, coalesce(q.reset_at, 'infinity') as ends_at
-      where consume_deltas.at < coalesce(q.reset_at, 'infinity')
-      union all
-      select n.starts_at, n.ends_at
-      from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, consume_deltas.at) as n
-      where consume_deltas.at >= q.reset_at
-    ) as p
-    where q.organization_id = consume_deltas.organization_id
-    order by q.id
+    select p.quota, p.starts_at, p.ends_at, s.used,
+      case when consume_deltas.at >= (p.quota).reset_at
+        then (p.quota).current_usage + coalesce(s.used_before, 0) end as used_before
+    from periods as p
+    left join sums as s on s.quota_id = (p.quota).id
+    order by (p.quota).id
   loop
     v_quota := v_entry.quota;
     if v_entry.used_before is not null then

@@ -21,14 +21,19 @@ begin
     ) as d
     cross join lateral tally.pending_usage(d.organization_id) as u
   ),
+  sums as (
+    select q.id, sum(u.amount) as amount
+    from pending as u
+    join public.usage_quotas as q
+      on q.id = u.quota_id and u.created_at >= q.period_start and u.created_at < coalesce(q.reset_at, 'infinity')
+    group by q.id
+  ),
   counted as (
     select q.organization_id, q.id,
       tally.recorded_usage(q, q.period_start, coalesce(q.reset_at, 'infinity')) + q.opening_usage as recorded,
-      q.current_usage + coalesce((
-        select sum(u.amount) from pending as u
-        where u.quota_id = q.id and u.created_at >= q.period_start and u.created_at < coalesce(q.reset_at, 'infinity')
-      ), 0) as used
+      q.current_usage + coalesce(s.amount, 0) as used
     from public.usage_quotas as q
+    left join sums as s on s.id = q.id
     where q.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null
   )
   select 'usage of a quota is the sum of its events', c.organization_id, 'quota ' || c.id, c.recorded, c.used
