@@ -120,6 +120,8 @@ begin
     counted as (
       select s.*, f.factor, c.price_id, c.priced_model, c.below_tokens, c.input_price, c.cache_read_price,
         c.cache_write_price, c.output_price, c.reasoning_price,
+        (s.given -> 'input')::bigint as given_input,
+        (s.given -> 'output')::bigint as given_output,
         coalesce((s.given -> 'cache_read')::bigint, 0) as cache_read,
         coalesce((s.given -> 'cache_write')::bigint, 0) as cache_write,
         coalesce((s.given -> 'reasoning')::bigint, 0) as reasoning
@@ -128,17 +130,30 @@ begin
       left join factors as f on f.organization_id = s.organization_id
     ),
     judged as (
+      -- As tally.complete_quantities: what no class names is plain, and totals follow from the classes.
       select k.*,
-        k.input_tokens - k.cache_read - k.cache_write as input,
-        k.output_tokens - k.reasoning as output,
+        coalesce(k.given_input, k.input_tokens - k.cache_read - k.cache_write, 0) as input,
+        coalesce(k.given_output, k.output_tokens - k.reasoning, 0) as output,
+        coalesce(k.input_tokens, coalesce(k.given_input, 0) + k.cache_read + k.cache_write) as all_input,
+        coalesce(k.output_tokens, coalesce(k.given_output, 0) + k.reasoning) as all_output,
         coalesce(
           k.factor is not null and k.price_id is not null
           and k.raw - '{organization_id,id,created_at,provider,model,tool_name,operation,resource_type,service_tier,status,user_id,execution_id,session_id,workflow_id,input_tokens,output_tokens,classes,duration_ms,is_estimated,is_byok,idempotency_key}'::text[] = '{}'
-          and k.given - '{cache_read,cache_write,reasoning}'::text[] = '{}'
+          and k.given - '{input,cache_read,cache_write,output,reasoning}'::text[] = '{}'
           and k.cache_read >= 0 and k.cache_write >= 0 and k.reasoning >= 0
+          and coalesce(k.given_input, 0) >= 0 and coalesce(k.given_output, 0) >= 0
+          and (k.input_tokens is not null or k.output_tokens is not null or k.classes is not null)
           and strpos(k.given::text, '.') = 0
-          and k.input_tokens between k.cache_read + k.cache_write and least(k.below_tokens - 1, 1000000000000)
-          and k.output_tokens between k.reasoning and 1000000000000
+          and coalesce(k.input_tokens, 0) between 0 and 1000000000000
+          and coalesce(k.output_tokens, 0) between 0 and 1000000000000
+          and greatest(k.given_input, k.given_output, k.cache_read, k.cache_write, k.reasoning) <= 1000000000000
+          and (k.input_tokens is null
+            or k.input_tokens >= coalesce(k.given_input, 0) + k.cache_read + k.cache_write
+            and (k.given_input is null or k.input_tokens = k.given_input + k.cache_read + k.cache_write))
+          and (k.output_tokens is null
+            or k.output_tokens >= coalesce(k.given_output, 0) + k.reasoning
+            and (k.given_output is null or k.output_tokens = k.given_output + k.reasoning))
+          and coalesce(k.input_tokens, coalesce(k.given_input, 0) + k.cache_read + k.cache_write) < k.below_tokens
           and (k.id is null or substr(k.id::text, 15, 1) = '7'
             and (k.created_at is null or k.happened_at = date_trunc('milliseconds', k.created_at)))
           and k.happened_at between check_plain_events.at
@@ -168,11 +183,11 @@ begin
         row(
           row(p.organization_id, coalesce(p.id, tally.uuid_v7(p.happened_at)), p.happened_at, p.provider, p.model,
             p.tool_name, p.operation, coalesce(p.resource_type, 'token'), p.tier, coalesce(p.status, 'success'),
-            coalesce(p.user_id, v_user_id), null, p.execution_id, p.session_id, p.workflow_id, p.input_tokens,
-            p.output_tokens,
+            coalesce(p.user_id, v_user_id), null, p.execution_id, p.session_id, p.workflow_id, p.all_input,
+            p.all_output,
             p.given
-              || case when p.input = 0 then '{}' else jsonb_build_object('input', p.input) end
-              || case when p.output = 0 then '{}' else jsonb_build_object('output', p.output) end,
+              || case when p.given ? 'input' or p.input = 0 then '{}' else jsonb_build_object('input', p.input) end
+              || case when p.given ? 'output' or p.output = 0 then '{}' else jsonb_build_object('output', p.output) end,
             null, null, p.price, p.duration_ms, coalesce(p.is_estimated, false), coalesce(p.is_byok, false),
             p.idempotency_key, null)::tally.event,
           p.price_id, p.priced_model, p.id is not null, coalesce(p.id::text, p.created_at::text) is not null, false, null

@@ -25,11 +25,18 @@ cross join unnest(array[
   '{"provider": "openai", "model": "gpt-4o-2024-08-06"}', '{"service_tier": "batch"}', '{"input_tokens": null}',
   '{"units": 3, "unit_type": "images"}', '{"cost_usd": 0.25}', '{"status": "aborted", "duration_ms": 12}', '{"status": "odd"}',
   '{"tool_name": "[a] {b}", "is_byok": true}', '{"idempotency_key": ""}', '{"request_metadata": {"a": 1}}', '{"surprise": 1}',
+  '{"input_tokens": null, "output_tokens": null, "classes": {"input": 7, "cache_read": 900, "output": 3, "reasoning": 2}}',
+  '{"input_tokens": null, "output_tokens": null, "classes": {"cache_read": 5}}', '{"input_tokens": null, "output_tokens": null}',
+  '{"input_tokens": null, "output_tokens": null, "classes": {}}', '{"input_tokens": null, "classes": {"input": 2990, "cache_read": 10}}',
+  '{"input_tokens": 907, "classes": {"input": 7, "cache_read": 900, "output": 100}}', '{"classes": {"input": 7}}',
+  '{"classes": {"input": 1000, "output": 0, "reasoning": 100}}', '{"classes": {"input": 1000, "output": -1}}',
+  '{"input_tokens": 1000, "output_tokens": null, "classes": {"input": 999, "cache_write": 1}}', '{"classes": {"output": 99}}',
+  '{"input_tokens": null, "classes": {"input": 2000000000000}}', '{"input_tokens": -5}',
   '{"created_at": "2020-01-01T00:00:00Z"}', '{"duration_ms": -1}', '{"output_tokens": 1000000000001}', '{"provider": " "}'
 ]::jsonb[]) with ordinality as v (variant, n);
 
 select is(
-  (select count(*)::integer from stated, unnest(tally.check_plain_events(events, now()))), 124, 'every event is answered');
+  (select count(*)::integer from stated, unnest(tally.check_plain_events(events, now()))), 176, 'every event is answered');
 select results_eq(
   $$ select to_jsonb(c) from stated, unnest(tally.check_plain_events(events, now())) with ordinality as c order by c.ordinality $$,
   $$
@@ -40,7 +47,7 @@ select results_eq(
     order by e.place
   $$, 'as it is when it comes alone');
 select is(
-  (select count(*)::integer from stated, unnest(tally.check_events(events || '[{"input_tokens": "many"}, 7]', now())) as c
+  (select count(*)::integer from stated, unnest(tally.check_events(events || '[{"input_tokens": "many"}, {"classes": {"input": "7"}}, 7]', now())) as c
    where c.problem is null),
   (select count(*)::integer from stated, unnest(tally.check_plain_events(events, now())) as c where c.problem is null),
   'one value of a wrong type does not spoil the others');
