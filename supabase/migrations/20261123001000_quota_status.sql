@@ -1,5 +1,30 @@
 -- What of a quota is used at this moment, exactly, whether or not anything has been folded.
 
+create function tally.current_periods(organization_id uuid, at timestamptz, among uuid[] default null)
+returns table (quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz)
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return query
+  select q, p.period_starts_at, p.period_ends_at
+  from public.usage_quotas as q
+  join public.organizations as o on o.id = q.organization_id
+  cross join lateral (
+    select q.period_start as period_starts_at, coalesce(q.reset_at, 'infinity') as period_ends_at
+    where current_periods.at < coalesce(q.reset_at, 'infinity')
+    union all
+    select n.starts_at, n.ends_at
+    from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, current_periods.at) as n
+    where current_periods.at >= q.reset_at
+  ) as p
+  where q.organization_id = current_periods.organization_id
+    and (q.id = any (current_periods.among) or current_periods.among is null);
+end;
+$$;
+comment on function tally.current_periods(uuid, timestamptz, uuid[]) is
+  'The quotas of an organization (or the given ones) with the period that each is in at a moment, whatever was folded last.';
+revoke execute on function tally.current_periods(uuid, timestamptz, uuid[]) from public, anon, authenticated;
+
 create function tally.quota_states(organization_id uuid, at timestamptz, among uuid[] default null)
 returns table (quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz, used numeric, held numeric)
 language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
@@ -7,19 +32,8 @@ as $$
 begin
   return query
   with periods as materialized (
-    select q as period_quota, p.starts_at as period_starts_at, p.ends_at as period_ends_at
-    from public.usage_quotas as q
-    join public.organizations as o on o.id = q.organization_id
-    cross join lateral (
-      select q.period_start as starts_at, coalesce(q.reset_at, 'infinity') as ends_at
-      where quota_states.at < coalesce(q.reset_at, 'infinity')
-      union all
-      select n.starts_at, n.ends_at
-      from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, quota_states.at) as n
-      where quota_states.at >= q.reset_at
-    ) as p
-    where q.organization_id = quota_states.organization_id
-      and (q.id = any (quota_states.among) or quota_states.among is null)
+    select p.quota as period_quota, p.starts_at as period_starts_at, p.ends_at as period_ends_at
+    from tally.current_periods(quota_states.organization_id, quota_states.at, quota_states.among) as p
   ),
   pending as (
     select u.quota_id, sum(u.amount) as amount

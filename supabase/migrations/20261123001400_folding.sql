@@ -66,18 +66,7 @@ begin
   -- No quota is locked here: the folding lock keeps everything of it but reserved as it is.
   for v_entry in
     with periods as materialized (
-      select q as quota, p.starts_at, p.ends_at
-      from public.usage_quotas as q
-      join public.organizations as o on o.id = q.organization_id
-      cross join lateral (
-        select q.period_start as starts_at, coalesce(q.reset_at, 'infinity') as ends_at
-        where consume_deltas.at < coalesce(q.reset_at, 'infinity')
-        union all
-        select n.starts_at, n.ends_at
-        from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, consume_deltas.at) as n
-        where consume_deltas.at >= q.reset_at
-      ) as p
-      where q.organization_id = consume_deltas.organization_id
+      select p.* from tally.current_periods(consume_deltas.organization_id, consume_deltas.at) as p
     ),
     sums as (
       select u.quota_id,
