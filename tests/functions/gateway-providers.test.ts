@@ -3,7 +3,15 @@ import { ApiError, FunctionCallingConfigMode } from "@google/genai";
 import { APIError, toFile } from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type FakeProvider, startFakeProvider } from "../../packages/fake-provider/src/index.ts";
-import { billed, GATEWAY, openGateway, quietly, withGoogle } from "./gateway-support.ts";
+import {
+  billed,
+  blockedBy,
+  GATEWAY,
+  openGateway,
+  quietly,
+  refusing,
+  withGoogle,
+} from "./gateway-support.ts";
 import { API_KEY_ID, ORGANIZATION } from "./support.ts";
 
 let provider: FakeProvider;
@@ -20,24 +28,6 @@ function used(event: Record<string, unknown>): Record<string, number> {
   const units = event.units === undefined ? [] : [[event.unit_type, event.units]];
   return Object.fromEntries([...classes.filter(([, count]) => count > 0), ...units]);
 }
-
-const quota = {
-  quota_id: ORGANIZATION,
-  reason: "quota",
-  metric: "cost_usd",
-  quota_type: "daily",
-  quota_limit: 1,
-  current_usage: 0.9,
-  reserved: 0,
-  remaining: 0.1,
-  requested: 0.3,
-  reset_at: "2026-11-24T00:00:00+00:00",
-};
-const refusing = {
-  admit_gateway_call: () => ({
-    answer: { allowed: false, refused_by: "quota", blocked_by: quota },
-  }),
-};
 
 describe("Anthropic", () => {
   const ask = (content: string, more: object = {}) => ({
@@ -109,7 +99,7 @@ describe("Anthropic", () => {
   });
 
   test("a refusal and a provider's error are the SDK's own errors", async () => {
-    const refused = openGateway(provider, { answers: refusing });
+    const refused = openGateway(provider, { answers: refusing() });
     const failing = openGateway(provider);
     const thrown = (work: Promise<unknown>) =>
       quietly(() => work.catch((error: unknown) => error)) as Promise<
@@ -121,7 +111,7 @@ describe("Anthropic", () => {
     expect(refusal.status).toBe(402);
     expect(refusal.error).toMatchObject({
       type: "error",
-      error: { type: "billing_error", code: "PT402", quota },
+      error: { type: "billing_error", code: "PT402", quota: blockedBy },
     });
     expect(refusal.message).toContain("2026-11-24");
     expect(provider.requests("a-refused")).toEqual([]);
@@ -244,7 +234,7 @@ describe("Google", () => {
   });
 
   test("a refusal is the SDK's own error", async () => {
-    const gateway = openGateway(provider, { answers: refusing });
+    const gateway = openGateway(provider, { answers: refusing() });
     const error = await quietly(() =>
       withGoogle(gateway, (google) =>
         google.models
@@ -259,7 +249,7 @@ describe("Google", () => {
     expect(wire).toMatchObject({
       code: 402,
       status: "RESOURCE_EXHAUSTED",
-      details: [{ reason: "PT402", quota }],
+      details: [{ reason: "PT402", quota: blockedBy }],
     });
     expect(provider.requests("g-refused")).toEqual([]);
   });
@@ -300,7 +290,7 @@ describe("xAI", () => {
   });
 
   test("a refusal carries its words where the SDK looks for them", async () => {
-    const gateway = openGateway(provider, { answers: refusing });
+    const gateway = openGateway(provider, { answers: refusing() });
     const messages = [{ role: "user" as const, content: "x-refused" }];
     const error = await quietly(() =>
       gateway
@@ -310,7 +300,10 @@ describe("xAI", () => {
     );
 
     expect(error).toBeInstanceOf(APIError);
-    expect(error).toMatchObject({ status: 402, message: expect.stringContaining("0.1 of 1") });
+    expect(error).toMatchObject({
+      status: 402,
+      message: expect.stringContaining("0.0000002 of 1"),
+    });
   });
 });
 

@@ -9,7 +9,7 @@ import {
 } from "../../supabase/functions/_tally/gateway/handle-gateway.ts";
 import { KnownKeys } from "../../supabase/functions/_tally/gateway/known-keys.ts";
 import { handleRequests } from "../../supabase/functions/_tally/handle-request.ts";
-import { ENVIRONMENT, fakeDatabase, keyRow, logsOf } from "./support.ts";
+import { ENVIRONMENT, fakeDatabase, keyRow, logsOf, ORGANIZATION, USER_ID } from "./support.ts";
 
 export const API_KEY = `tally_${"k".repeat(43)}`;
 export const HOLD_ID = "01a20a44-0000-7000-8000-000000000001";
@@ -31,6 +31,34 @@ export const admitted = (more: object = {}) => ({
   hold_id: HOLD_ID,
   retries: 0,
   headroom: { metric: "cost_usd", remaining: "4", held: "0.5" },
+  ...more,
+});
+
+/** The quota that refuses, as admission names it. */
+export const blockedBy = {
+  quota_id: ORGANIZATION,
+  reason: "quota",
+  metric: "cost_usd",
+  quota_type: "daily",
+  quota_limit: 1,
+  current_usage: 0.9999998,
+  reserved: 0,
+  remaining: 2e-7,
+  requested: 0.003,
+  reset_at: "2026-11-24T00:00:00+00:00",
+};
+
+/** The answers of a database that refuses every call for its quota, or for `more` about it. */
+export const refusing = (more: object = {}) => ({
+  admit_gateway_call: () => ({
+    answer: { allowed: false, refused_by: "quota", blocked_by: { ...blockedBy, ...more } },
+  }),
+});
+
+/** A chat request of one message. */
+export const ask = (content: string, more: object = {}) => ({
+  model: "gpt-4o-mini",
+  messages: [{ role: "user" as const, content }],
   ...more,
 });
 
@@ -75,7 +103,14 @@ export function openGateway(provider: FakeProvider, options: GatewayOptions = {}
       handle: (context) => handleGateway(context, memory),
       respondToError: respondToGatewayError,
     },
-    { variable: (name) => env[name], database, fetch: options.fetch ?? fetch },
+    {
+      variable: (name) => env[name],
+      database,
+      fetch: async (input, init) =>
+        String(input).startsWith(`${ENVIRONMENT.SUPABASE_URL}/auth/v1/user`)
+          ? Response.json({ id: USER_ID })
+          : (options.fetch ?? fetch)(input, init),
+    },
   );
   const throughHere: typeof fetch = (input, init) => answer(new Request(input, init));
   const calls = (name: string) => database.sent.filter(({ statement }) => statement.includes(name));
@@ -91,9 +126,9 @@ export function openGateway(provider: FakeProvider, options: GatewayOptions = {}
     settled: () => parameter("settle_gateway_call", 1),
     settledMore: () => parameter("settle_gateway_call", 2),
     released: () => calls("release_hold").length,
-    openai: (defaultHeaders: Record<string, string> = {}) =>
+    openai: (defaultHeaders: Record<string, string> = {}, apiKey = API_KEY) =>
       new OpenAI({
-        apiKey: API_KEY,
+        apiKey,
         baseURL: `${GATEWAY}/openai/v1`,
         maxRetries: 0,
         defaultHeaders,
@@ -134,6 +169,17 @@ export async function withGoogle<Result>(
   } finally {
     globalThis.fetch = original;
   }
+}
+
+/** The chunks of a stream, as the SDK gives them. */
+export async function readStream(
+  openai: OpenAI,
+  request: object,
+): Promise<OpenAI.ChatCompletionChunk[]> {
+  const chunks: OpenAI.ChatCompletionChunk[] = [];
+  const body = { ...request, stream: true } as OpenAI.ChatCompletionCreateParamsStreaming;
+  for await (const chunk of await openai.chat.completions.create(body)) chunks.push(chunk);
+  return chunks;
 }
 
 /** Runs `work` without its log lines on the screen. */
