@@ -49,6 +49,7 @@ create table public.billing_meters (
   starts_at timestamptz not null default now(),
   stripe_meter_id text,
   enabled boolean not null default true,
+  generation integer not null default 1,
   created_at timestamptz not null default now(),
   constraint event_name_has_1_to_100_characters check (length(event_name) between 1 and 100),
   constraint metric_is_known check (
@@ -62,6 +63,8 @@ comment on table public.billing_meters is
 comment on column public.billing_meters.scale is
   'Units of the meter per unit of the metric: 1000000 for USD makes micro-USD, 0.001 for tokens thousands.';
 comment on column public.billing_meters.starts_at is 'Use before it is not billed by this meter.';
+comment on column public.billing_meters.generation is
+  'How often it was enabled: each time every customer''s hours are looked at again, by the next report.';
 
 create table public.billing_plans (
   stripe_id text primary key,
@@ -101,18 +104,21 @@ create policy "the signed-in read the meters" on public.billing_meters for selec
 
 create function tally.mark_billed_hours(organization_id uuid, starts_at timestamptz)
 returns void
-language sql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = ''
 as $$
+begin
+  -- A fold marks hours too, in an order of its own: both at once could wait for each other.
+  perform tally.lock_folding(mark_billed_hours.organization_id);
   insert into tally.changed_hours (organization_id, hour)
-  select distinct c.organization_id, date_bin('1 hour', b.bucket_start, timestamptz 'epoch')
-  from public.billing_customers as c
-  join tally.usage_buckets as b on b.organization_id = c.organization_id
-  where (mark_billed_hours.organization_id is null or c.organization_id = mark_billed_hours.organization_id)
+  select distinct b.organization_id, date_bin('1 hour', b.bucket_start, timestamptz 'epoch')
+  from tally.usage_buckets as b
+  where b.organization_id = mark_billed_hours.organization_id
     and b.bucket_start >= date_bin('1 hour', mark_billed_hours.starts_at, timestamptz 'epoch')
-  on conflict do nothing
+  on conflict do nothing;
+end;
 $$;
 comment on function tally.mark_billed_hours(uuid, timestamptz) is
-  'Has the hours of an organization (null: of all that are billed) from a moment on looked at again.';
+  'Has the hours of an organization that is billed looked at again, from a moment on.';
 revoke execute on function tally.mark_billed_hours(uuid, timestamptz) from public, anon, authenticated;
 
 create function tally.set_billing_customer(
@@ -247,6 +253,9 @@ begin
   on conflict on constraint billing_meters_pkey do update
   set stripe_meter_id = coalesce(excluded.stripe_meter_id, m.stripe_meter_id),
     display_name = coalesce(set_billing_meter.display_name, m.display_name),
+    -- No hour is marked here: the next report does that, customer by customer. Marking everybody's at once
+    -- would wait for folds that wait for it.
+    generation = m.generation + case when set_billing_meter.enabled and not m.enabled then 1 else 0 end,
     enabled = coalesce(set_billing_meter.enabled, m.enabled)
   returning m.* into v_meter;
   if (v_meter.metric, v_meter.filters, v_meter.scale, v_meter.has_markup)
@@ -255,8 +264,7 @@ begin
       format('metric %s, filters %s, scale %s, has_markup %s', v_meter.metric, v_meter.filters, v_meter.scale, v_meter.has_markup),
       'Give the new definition an event name of its own, and disable this one.');
   end if;
-  perform tally.mark_billed_hours(null, v_meter.starts_at);
-  return to_jsonb(v_meter);
+  return to_jsonb(v_meter) - 'generation';
 end;
 $$;
 comment on function tally.set_billing_meter(text, text, text, jsonb, numeric, boolean, text, timestamptz, boolean) is

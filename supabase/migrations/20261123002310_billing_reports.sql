@@ -58,12 +58,27 @@ create table tally.billing_accounts (
   remainder numeric not null default 0,
   lease uuid,
   leased_until timestamptz,
+  generation integer not null default 0,
   primary key (organization_id, event_name),
   constraint remainder_is_below_one_unit check (remainder >= 0 and remainder < 1),
   constraint lease_has_an_end check ((lease is null) = (leased_until is null))
 ) with (fillfactor = 70);
 comment on table tally.billing_accounts is
   'One row per organization and meter: what is below one unit and carried to the next report, and who is sending.';
+
+comment on column tally.billing_accounts.generation is
+  'The generation of the meter for which the hours of the organization were marked.';
+
+create view tally.billing_accounts_to_open with (security_invoker = true) as
+select c.organization_id, m.event_name, m.generation,
+  greatest(m.starts_at, lower(c.billed_during)) as starts_at
+from public.billing_customers as c
+cross join public.billing_meters as m
+left join tally.billing_accounts as a on a.organization_id = c.organization_id and a.event_name = m.event_name
+where m.enabled and a.generation is distinct from m.generation;
+comment on view tally.billing_accounts_to_open is
+  'Customers and meters that have not met since the meter was enabled: their hours are not marked yet.';
+revoke all on tally.billing_accounts_to_open from anon, authenticated, service_role;
 
 alter table public.billing_reports enable row level security;
 alter table tally.billing_accounts enable row level security;
@@ -165,6 +180,7 @@ begin
     left join known as k on k.organization_id = b.organization_id and k.event_name = b.event_name and k.hour = b.hour
     where b.amount <> coalesce(k.amount, 0)
   ),
+  -- What has no account yet is left: all of its hours are marked again when it gets one.
   -- Rounded down as one running sum: no unit is lost between two reports, none is billed before it is whole.
   chained as (
     select d.*, a.remainder + sum(d.amount) over (partition by d.organization_id, d.event_name order by d.hour) as upto
@@ -209,6 +225,38 @@ comment on function tally.add_billing_reports(uuid[], timestamptz[], timestamptz
 revoke execute on function tally.add_billing_reports(uuid[], timestamptz[], timestamptz, interval)
   from public, anon, authenticated;
 
+create function tally.open_billing_accounts(max_organizations integer)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_accounts tally.billing_accounts_to_open[] := '{}'::tally.billing_accounts_to_open[];
+  v_organization record;
+begin
+  for v_organization in
+    select o.organization_id, min(o.starts_at) as starts_at, array_agg(o) as accounts
+    from tally.billing_accounts_to_open as o
+    group by o.organization_id
+    order by o.organization_id
+    limit open_billing_accounts.max_organizations
+  loop
+    -- One that is being folded now waits for the next run, rather than this run for it.
+    continue when not tally.try_lock_folding(v_organization.organization_id);
+    perform tally.mark_billed_hours(v_organization.organization_id, v_organization.starts_at);
+    v_accounts := v_accounts || v_organization.accounts;
+  end loop;
+  -- After all that may wait for another run that has taken hours: it would wait for these.
+  insert into tally.billing_accounts as a (organization_id, event_name, generation)
+  select o.organization_id, o.event_name, o.generation
+  from unnest(v_accounts) as o
+  order by o.organization_id, o.event_name
+  on conflict on constraint billing_accounts_pkey do update set generation = excluded.generation;
+end;
+$$;
+comment on function tally.open_billing_accounts(integer) is
+  'Opens the accounts of customers and meters that have not met yet, and has all hours looked at that they share.';
+revoke execute on function tally.open_billing_accounts(integer) from public, anon, authenticated;
+
 create function tally.prepare_billing_reports(
   max_hours integer default 500, at timestamptz default now(), oldest interval default '35 days')
 returns table (hours integer, reports integer)
@@ -219,6 +267,7 @@ declare
   v_hours timestamptz[];
 begin
   perform tally.require_operator('report usage');
+  perform tally.open_billing_accounts(least(prepare_billing_reports.max_hours, 200));
   -- Taken away before the sums are read: a change that comes later puts the hour there again.
   with closed as (
     select h.organization_id, h.hour
@@ -241,12 +290,6 @@ begin
   hours := coalesce(cardinality(v_hours), 0);
   reports := 0;
   if hours > 0 then
-    insert into tally.billing_accounts (organization_id, event_name)
-    select o.organization_id, m.event_name
-    from (select distinct u.organization_id from unnest(v_organizations) as u (organization_id)) as o
-    cross join public.billing_meters as m
-    order by o.organization_id, m.event_name
-    on conflict do nothing;
     perform from tally.billing_accounts as a
     where a.organization_id = any (v_organizations)
     order by a.organization_id, a.event_name

@@ -271,6 +271,7 @@ as $$
       where r.state = 'pending' and r.next_attempt_at <= has_due_billing.at
     )
     or exists (select from tally.billing_checks as k where k.due_at <= has_due_billing.at)
+    or exists (select from tally.billing_accounts_to_open)
     or exists (
       select from tally.credit_to_mirror as g
       left join tally.credit_mirrors as m on m.organization_id = g.organization_id and m.grant_id = g.grant_id
@@ -358,6 +359,10 @@ begin
   where s.amount <> coalesce(r.amount, 0)
     and not exists (
       select from tally.changed_hours as h where h.organization_id = s.organization_id and h.hour = s.hour
+    )
+    and not exists (
+      select from tally.billing_accounts_to_open as o
+      where o.organization_id = s.organization_id and o.event_name = s.event_name
     )
   union all
   select 'remainder_is_what_was_not_sent', a.organization_id, a.event_name, null,
