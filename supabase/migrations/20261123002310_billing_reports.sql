@@ -225,37 +225,56 @@ comment on function tally.add_billing_reports(uuid[], timestamptz[], timestamptz
 revoke execute on function tally.add_billing_reports(uuid[], timestamptz[], timestamptz, interval)
   from public, anon, authenticated;
 
-create function tally.open_billing_accounts(max_organizations integer)
-returns void
+create function tally.mark_new_accounts(max_organizations integer)
+returns tally.billing_accounts_to_open[]
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_accounts tally.billing_accounts_to_open[] := '{}'::tally.billing_accounts_to_open[];
   v_organization record;
+  v_marked tally.billing_accounts_to_open[] := '{}'::tally.billing_accounts_to_open[];
 begin
   for v_organization in
     select o.organization_id, min(o.starts_at) as starts_at, array_agg(o) as accounts
     from tally.billing_accounts_to_open as o
     group by o.organization_id
     order by o.organization_id
-    limit open_billing_accounts.max_organizations
+    limit mark_new_accounts.max_organizations
   loop
     -- One that is being folded now waits for the next run, rather than this run for it.
     continue when not tally.try_lock_folding(v_organization.organization_id);
     perform tally.mark_billed_hours(v_organization.organization_id, v_organization.starts_at);
-    v_accounts := v_accounts || v_organization.accounts;
+    v_marked := v_marked || v_organization.accounts;
   end loop;
-  -- After all that may wait for another run that has taken hours: it would wait for these.
-  insert into tally.billing_accounts as a (organization_id, event_name, generation)
-  select o.organization_id, o.event_name, o.generation
-  from unnest(v_accounts) as o
-  order by o.organization_id, o.event_name
-  on conflict on constraint billing_accounts_pkey do update set generation = excluded.generation;
+  return v_marked;
 end;
 $$;
-comment on function tally.open_billing_accounts(integer) is
-  'Opens the accounts of customers and meters that have not met yet, and has all hours looked at that they share.';
-revoke execute on function tally.open_billing_accounts(integer) from public, anon, authenticated;
+comment on function tally.mark_new_accounts(integer) is
+  'Has the hours looked at that customers share with meters they have not met, and answers the accounts that lock_billing_accounts() is to open.';
+revoke execute on function tally.mark_new_accounts(integer) from public, anon, authenticated;
+
+create function tally.lock_billing_accounts(organization_ids uuid[], opened tally.billing_accounts_to_open[])
+returns void
+language sql volatile security definer set search_path = ''
+as $$
+  -- New and known ones in one order: two runs never wait for each other.
+  insert into tally.billing_accounts as a (organization_id, event_name, generation)
+  select o.organization_id, o.event_name, max(o.generation)
+  from (
+    select u.organization_id, u.event_name, u.generation from unnest(lock_billing_accounts.opened) as u
+    union all
+    select k.organization_id, k.event_name, k.generation from tally.billing_accounts as k
+    where k.organization_id = any (lock_billing_accounts.organization_ids)
+  ) as o
+  group by o.organization_id, o.event_name
+  order by o.organization_id, o.event_name
+  -- Locked also where nothing changes.
+  on conflict on constraint billing_accounts_pkey do update set generation = excluded.generation
+  where a.generation < excluded.generation
+$$;
+comment on function tally.lock_billing_accounts(uuid[], tally.billing_accounts_to_open[]) is
+  'Locks the accounts of organizations and opens others, in the order of everything that locks accounts.';
+revoke execute on function tally.lock_billing_accounts(uuid[], tally.billing_accounts_to_open[])
+  from public, anon, authenticated;
 
 create function tally.prepare_billing_reports(
   max_hours integer default 500, at timestamptz default now(), oldest interval default '35 days')
@@ -263,11 +282,12 @@ returns table (hours integer, reports integer)
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
+  v_opened tally.billing_accounts_to_open[];
   v_organizations uuid[];
   v_hours timestamptz[];
 begin
   perform tally.require_operator('report usage');
-  perform tally.open_billing_accounts(least(prepare_billing_reports.max_hours, 200));
+  v_opened := tally.mark_new_accounts(least(prepare_billing_reports.max_hours, 200));
   -- Taken away before the sums are read: a change that comes later puts the hour there again.
   with closed as (
     select h.organization_id, h.hour
@@ -289,11 +309,10 @@ begin
   select array_agg(t.organization_id), array_agg(t.hour) into v_organizations, v_hours from taken as t;
   hours := coalesce(cardinality(v_hours), 0);
   reports := 0;
+  if hours > 0 or cardinality(v_opened) > 0 then
+    perform tally.lock_billing_accounts(v_organizations, v_opened);
+  end if;
   if hours > 0 then
-    perform from tally.billing_accounts as a
-    where a.organization_id = any (v_organizations)
-    order by a.organization_id, a.event_name
-    for update;
     reports := tally.add_billing_reports(v_organizations, v_hours, prepare_billing_reports.at, prepare_billing_reports.oldest);
   end if;
   return next;
@@ -321,6 +340,43 @@ comment on function tally.is_beyond_memory(public.billing_reports, timestamptz, 
 revoke execute on function tally.is_beyond_memory(public.billing_reports, timestamptz, interval)
   from public, anon, authenticated;
 
+create function tally.lease_billing_accounts(
+  lease uuid, max_accounts integer, at timestamptz, memory interval)
+returns tally.billing_accounts[]
+language sql volatile security definer set search_path = ''
+as $$
+  with due as (
+    select distinct r.organization_id, r.event_name
+    from public.billing_reports as r
+    join public.billing_customers as c on c.organization_id = r.organization_id
+    where r.state = 'pending' and r.next_attempt_at <= lease_billing_accounts.at
+      and not tally.is_beyond_memory(r, lease_billing_accounts.at, lease_billing_accounts.memory)
+  ),
+  free as (
+    select a.organization_id, a.event_name
+    from tally.billing_accounts as a
+    join due as d on d.organization_id = a.organization_id and d.event_name = a.event_name
+    -- One sender per customer and meter, as Stripe wants it. A lease beyond its length is a clock turned back.
+    where coalesce(
+      a.leased_until not between lease_billing_accounts.at and lease_billing_accounts.at + interval '5 minutes', true)
+    order by a.organization_id, a.event_name
+    limit lease_billing_accounts.max_accounts
+    for update of a skip locked
+  ),
+  leased as (
+    update tally.billing_accounts as a
+    set lease = lease_billing_accounts.lease, leased_until = lease_billing_accounts.at + interval '5 minutes'
+    from free as f
+    where a.organization_id = f.organization_id and a.event_name = f.event_name
+    returning a.*
+  )
+  select coalesce(array_agg(l::tally.billing_accounts), '{}') from leased as l
+$$;
+comment on function tally.lease_billing_accounts(uuid, integer, timestamptz, interval) is
+  'Leases accounts that have something to send, and that nobody sends for, for five minutes.';
+revoke execute on function tally.lease_billing_accounts(uuid, integer, timestamptz, interval)
+  from public, anon, authenticated;
+
 create function tally.claim_billing_reports(
   max_accounts integer default 25, per_account integer default 20, at timestamptz default now(),
   oldest interval default '35 days', memory interval default '23 hours')
@@ -332,38 +388,18 @@ as $$
 #variable_conflict use_column
 declare
   v_lease uuid := gen_random_uuid();
+  v_leased tally.billing_accounts[];
 begin
   perform tally.require_operator('report usage');
+  v_leased := tally.lease_billing_accounts(
+    v_lease, claim_billing_reports.max_accounts, claim_billing_reports.at, claim_billing_reports.memory);
+  -- A statement of its own: it sees what the last sender noted when it gave these accounts back.
   return query
-  with due as (
-    select distinct r.organization_id, r.event_name
-    from public.billing_reports as r
-    join public.billing_customers as c on c.organization_id = r.organization_id
-    where r.state = 'pending' and r.next_attempt_at <= claim_billing_reports.at
-      and not tally.is_beyond_memory(r, claim_billing_reports.at, claim_billing_reports.memory)
-  ),
-  free as (
-    select a.organization_id, a.event_name
-    from tally.billing_accounts as a
-    join due as d on d.organization_id = a.organization_id and d.event_name = a.event_name
-    -- One sender per customer and meter, as Stripe wants it. A lease beyond its length is a clock turned back.
-    where coalesce(a.leased_until not between claim_billing_reports.at and claim_billing_reports.at + interval '5 minutes', true)
-    order by a.organization_id, a.event_name
-    limit claim_billing_reports.max_accounts
-    for update of a skip locked
-  ),
-  leased as (
-    update tally.billing_accounts as a
-    set lease = v_lease, leased_until = claim_billing_reports.at + interval '5 minutes'
-    from free as f
-    where a.organization_id = f.organization_id and a.event_name = f.event_name
-    returning a.organization_id, a.event_name
-  ),
-  chosen as (
+  with chosen as (
     select r.organization_id, r.event_name, r.hour, r.seq, u.stripe_customer_id,
       case when l.is_late then t.event_at else r.event_at end as event_at,
       case when l.is_late then t.note end as note, l.is_late or l.is_elsewhere as is_new
-    from leased as a
+    from unnest(v_leased) as a
     cross join lateral (
       select p.* from public.billing_reports as p
       where p.organization_id = a.organization_id and p.event_name = a.event_name and p.state = 'pending'
@@ -394,6 +430,16 @@ begin
   returning r.organization_id, r.event_name, r.hour, r.seq, v_lease, r.identifier,
     r.identifier || case when r.key_number > 1 then ':r' || r.key_number else '' end,
     r.stripe_customer_id, r.value::text, r.event_at;
+  -- Of some nothing was left to send: the last sender was quicker.
+  update tally.billing_accounts as a
+  set lease = null, leased_until = null
+  from unnest(v_leased) as l
+  where a.organization_id = l.organization_id and a.event_name = l.event_name and a.lease = v_lease
+    and not exists (
+      select from public.billing_reports as r
+      where r.organization_id = a.organization_id and r.event_name = a.event_name and r.state = 'pending'
+        and r.is_sending and r.attempted_at = claim_billing_reports.at
+    );
 end;
 $$;
 comment on function tally.claim_billing_reports(integer, integer, timestamptz, interval, interval) is
