@@ -1,4 +1,4 @@
-import { seededRandom } from "../../tests/prices/support/catalogue-usage.ts";
+import { seededRandom } from "../../tests/support/seeded-random.ts";
 
 /** Kinds of events whose pricing takes different ways. */
 export interface Mix {

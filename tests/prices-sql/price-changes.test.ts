@@ -1,7 +1,7 @@
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { seededRandom } from "../prices/support/catalogue-usage.ts";
 import { createDatabase, type TestDatabase } from "../support/create-database.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { openLedger } from "./support/open-ledger.ts";
 
 const seed = Number(process.env.TALLY_SEED ?? Math.floor(Math.random() * 2 ** 32));

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { calcPrice, type Provider, waitForUpdate } from "@pydantic/genai-prices";
+import { type Provider, waitForUpdate } from "@pydantic/genai-prices";
 import { beforeAll, describe, expect, test } from "vitest";
 import { mergeBook } from "../../packages/cli/src/prices/merge-book.ts";
 import { providerName, readCatalogue } from "../../packages/cli/src/prices/read-catalogue.ts";
 import { readOverlay } from "../../packages/cli/src/prices/read-overlay.ts";
-import { catalogueUsage, randomClasses, seededRandom } from "./support/catalogue-usage.ts";
+import { catalogueCost, randomClasses } from "../support/catalogue.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { DEVIATIONS } from "./support/deviations.ts";
 import { createPricer, PRICES_DIR, ROOT, shippedBook } from "./support/price-usage.ts";
 
@@ -16,19 +17,6 @@ let providers: Provider[] = [];
 beforeAll(async () => {
   providers = (await waitForUpdate()) ?? [];
 });
-
-/** What the catalogue charges for a model, whatever its match rules say about the id. */
-function catalogueCost(
-  provider: Provider,
-  model: Provider["models"][number],
-  classes: Readonly<Record<string, number>>,
-  timestamp: Date,
-): number {
-  const alone = { ...provider, models: [{ ...model, match: { equals: "it" } }] };
-  const price = calcPrice(catalogueUsage(classes), "it", { provider: alone, timestamp });
-  if (price === null) throw new Error(`The catalogue does not price ${provider.id}/${model.id}.`);
-  return price.total_price;
-}
 
 function isClose(ours: string | null, theirs: number): boolean {
   return ours !== null && Math.abs(Number(ours) - theirs) <= 1e-15 + 1e-11 * Math.abs(theirs);

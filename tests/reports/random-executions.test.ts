@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { seededRandom } from "../prices/support/catalogue-usage.ts";
 import { createDatabase, type TestDatabase } from "../support/create-database.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { pick, type Random } from "./support/make-usage.ts";
 
 const STEPS = 1000;

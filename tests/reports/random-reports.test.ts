@@ -1,7 +1,7 @@
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { seededRandom } from "../prices/support/catalogue-usage.ts";
 import { createDatabase, type TestDatabase } from "../support/create-database.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { askReport, countRaw, passesFilters, type Question } from "./support/count-raw.ts";
 import { makeUsage, momentNear, PLACES, pick, type Random } from "./support/make-usage.ts";
 

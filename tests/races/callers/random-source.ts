@@ -1,3 +1,5 @@
+import { seededRandom } from "../../support/seeded-random.ts";
+
 /** Random numbers that follow from a seed alone, so that a run can be had again. */
 export interface RandomSource {
   /** From 0 up to 1, without it. */
@@ -17,14 +19,7 @@ export function readSeed(): number {
 }
 
 export function createRandom(seed: number): RandomSource {
-  // Mulberry32: 32 bits of state are plenty for a schedule.
-  let state = seed >>> 0;
-  const fraction = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const fraction = seededRandom(seed);
   const between = (least: number, most: number) =>
     least + Math.floor(fraction() * (most - least + 1));
   return {

@@ -1,4 +1,4 @@
-import type { Usage } from "@pydantic/genai-prices";
+import { calcPrice, type Provider, type Usage } from "@pydantic/genai-prices";
 
 /** How disjoint classes add up to the overlapping counters that the catalogue expects. */
 const COUNTERS: Readonly<Record<string, readonly string[]>> = {
@@ -62,7 +62,7 @@ export function randomClasses(
 }
 
 /** The same use in the counters of the catalogue. */
-export function catalogueUsage(classes: Readonly<Record<string, number>>): Usage {
+function catalogueUsage(classes: Readonly<Record<string, number>>): Usage {
   const usage: Record<string, number> = { input_tokens: 0, output_tokens: 0 };
   for (const [name, count] of Object.entries(classes)) {
     for (const counter of COUNTERS[name] ?? []) usage[counter] = (usage[counter] ?? 0) + count;
@@ -70,14 +70,15 @@ export function catalogueUsage(classes: Readonly<Record<string, number>>): Usage
   return usage;
 }
 
-/** A small seeded generator (mulberry32), so that a failing run can be repeated. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
+/** What the catalogue charges for a model in USD, whatever its match rules say about the id. */
+export function catalogueCost(
+  provider: Provider,
+  model: Provider["models"][number],
+  classes: Readonly<Record<string, number>>,
+  timestamp: Date,
+): number {
+  const alone = { ...provider, models: [{ ...model, match: { equals: "it" } }] };
+  const price = calcPrice(catalogueUsage(classes), "it", { provider: alone, timestamp });
+  if (price === null) throw new Error(`The catalogue does not price ${provider.id}/${model.id}.`);
+  return price.total_price;
 }
