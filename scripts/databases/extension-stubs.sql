@@ -8,3 +8,6 @@ language sql as $$ select gen_random_uuid() $$;
 create function vault.update_secret(secret_id uuid, new_secret text) returns void language sql as $$ select $$;
 create schema realtime;
 create function realtime.send(payload jsonb, event text, topic text, private boolean) returns void language sql as $$ select $$;
+create schema net;
+create function net.http_post(url text, body jsonb default '{}', params jsonb default '{}', headers jsonb default '{}',
+  timeout_milliseconds integer default 5000) returns bigint language sql as $$ select 1::bigint $$;
