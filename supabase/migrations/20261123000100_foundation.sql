@@ -49,15 +49,12 @@ returns boolean
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
-  v_role text := tally.acting_role();
+  v_role text := coalesce(nullif(pg_catalog.current_setting('role', true), 'none'), session_user);
 begin
-  if v_role = 'service_role' then
-    return true;
-  elsif v_role in ('authenticated', 'anon') then
-    return false;
+  if v_role in ('service_role', 'authenticated', 'anon') then
+    return v_role = 'service_role';
   end if;
-  return pg_catalog.pg_has_role(
-    v_role, (select n.nspowner from pg_catalog.pg_namespace as n where n.nspname = 'tally'), 'usage');
+  return pg_catalog.has_schema_privilege(v_role, 'tally', 'create');
 end;
 $$;
 comment on function tally.is_operator() is
@@ -86,19 +83,10 @@ language plpgsql volatile security invoker set search_path = ''
 as $$
 begin
   -- A random v4 whose first 48 bits become the time in milliseconds and whose version becomes 7.
-  return encode(
-    set_bit(
-      set_bit(
-        overlay(
-          uuid_send(gen_random_uuid())
-          placing substring(int8send(floor(extract(epoch from uuid_v7.at) * 1000)::bigint) from 3)
-          from 1 for 6
-        ),
-        52, 1
-      ),
-      53, 1
-    ),
-    'hex'
+  return overlay(
+    gen_random_uuid()::text
+    placing overlay(lpad(to_hex(floor(extract(epoch from uuid_v7.at) * 1000)::bigint), 12, '0') placing '-' from 9 for 0) || '-7'
+    from 1 for 15
   )::uuid;
 end;
 $$;

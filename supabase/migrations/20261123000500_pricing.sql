@@ -94,15 +94,27 @@ as $$
 declare
   v_provider text := price_call.provider;
   v_model text := price_call.model;
-  v_prices jsonb;
-  v_is_negotiated boolean;
-  v_usual numeric[];
-  v_class text;
-  v_quantity jsonb;
 begin
   -- The one place where use becomes money. An id with a card of its own comes before any alias.
   for v_attempt in 1..2 loop
-    select e.id, e.unit_prices, e.organization_id is not null into price_id, v_prices, v_is_negotiated
+    select
+      e.id,
+      -- Prices of a class are exact decimals per token or unit, so the sum is exact; a class without a
+      -- price makes the whole call unpriced, never cheaper.
+      trim_scale((
+        select case when count(*) = count(e.unit_prices -> q.key)
+          then coalesce(sum(q.value::numeric * (e.unit_prices -> q.key)::numeric), 0) end
+        from jsonb_each(price_call.classes) as q
+        where q.value::numeric <> 0
+      ) * coalesce(case when e.organization_id is null then (
+        select m.factor from public.price_markups as m
+        where m.organization_id = price_call.organization_id
+          and (m.provider is null or m.provider = price_call.provider) and (m.model is null or m.model = v_model)
+          and m.valid_from <= price_call.at and (m.valid_to is null or m.valid_to > price_call.at)
+        order by m.model nulls last, m.provider nulls last
+        limit 1
+      ) end, 1))
+    into price_id, cost_usd
     from public.cost_estimates as e
     where e.provider = v_provider
       and e.model = v_model
@@ -121,34 +133,6 @@ begin
     exit when not found;
   end loop;
   priced_model := coalesce(v_model, price_call.model);
-  if price_id is null then
-    return;
-  end if;
-  -- Prices of a class are exact decimals per token or unit, so the sum is exact; a class without a
-  -- price makes the whole call unpriced, never cheaper.
-  if price_call.classes - '{input,cache_read,cache_write,output,reasoning}'::text[] = '{}' then
-    -- The same sum for the usual classes, without a query.
-    v_usual := array[
-      coalesce((price_call.classes -> 'input')::numeric, 0), coalesce((price_call.classes -> 'cache_read')::numeric, 0),
-      coalesce((price_call.classes -> 'cache_write')::numeric, 0), coalesce((price_call.classes -> 'output')::numeric, 0),
-      coalesce((price_call.classes -> 'reasoning')::numeric, 0)];
-    cost_usd := case when v_usual[1] = 0 then 0 else v_usual[1] * (v_prices -> 'input')::numeric end
-      + case when v_usual[2] = 0 then 0 else v_usual[2] * (v_prices -> 'cache_read')::numeric end
-      + case when v_usual[3] = 0 then 0 else v_usual[3] * (v_prices -> 'cache_write')::numeric end
-      + case when v_usual[4] = 0 then 0 else v_usual[4] * (v_prices -> 'output')::numeric end
-      + case when v_usual[5] = 0 then 0 else v_usual[5] * (v_prices -> 'reasoning')::numeric end;
-  else
-    cost_usd := 0;
-    for v_class, v_quantity in select q.key, q.value from jsonb_each(price_call.classes) as q loop
-      if v_quantity::numeric <> 0 then
-        cost_usd := cost_usd + v_quantity::numeric * (v_prices -> v_class)::numeric;
-      end if;
-    end loop;
-  end if;
-  if not v_is_negotiated then
-    cost_usd := cost_usd * tally.markup_of(price_call.organization_id, price_call.provider, priced_model, price_call.at);
-  end if;
-  cost_usd := trim_scale(cost_usd);
 end;
 $$;
 comment on function tally.price_call(uuid, text, text, text, jsonb, bigint, timestamptz) is
@@ -314,6 +298,22 @@ revoke execute on function public.estimate_cost(text, text, bigint, bigint, json
 grant execute on function public.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz)
   to authenticated, service_role;
 
+create function tally.dearest_price(dearest numeric, unit_prices jsonb, classes text[], kind text)
+returns numeric
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return (
+    select greatest(dearest_price.dearest, max((dearest_price.unit_prices -> c.class)::numeric))
+    from tally.usage_classes as c
+    where c.class = any (dearest_price.classes) and c.kind = dearest_price.kind
+  );
+end;
+$$;
+comment on function tally.dearest_price(numeric, jsonb, text[], text) is
+  'The highest price of a card among those that always may apply (dearest) and those of the given classes of one kind.';
+revoke execute on function tally.dearest_price(numeric, jsonb, text[], text) from public, anon, authenticated;
+
 create function tally.upper_bound_cost(
   provider text, model text, input_tokens bigint, output_tokens bigint,
   organization_id uuid default null, service_tier text default null, at timestamptz default now(),
@@ -322,16 +322,27 @@ language plpgsql stable security definer set search_path = '' set enable_seqscan
 as $$
 declare
   v_provider text := upper_bound_cost.provider;
-  v_card record;
-  v_is_negotiated boolean;
-  v_cost numeric;
 begin
   priced_model := upper_bound_cost.model;
   -- As tally.price_call: an id with a card of its own comes before any alias.
   for v_attempt in 1..2 loop
     -- Every band that the bound reaches is a candidate: the real prompt may be shorter than its bound.
-    for v_card in
-      select e.id, e.organization_id, e.unit_prices, e.dearest_input, e.dearest_output
+    select b.id, trim_scale(b.bound * coalesce(case when b.organization_id is null then (
+        select m.factor from public.price_markups as m
+        where m.organization_id = upper_bound_cost.organization_id
+          and (m.provider is null or m.provider = upper_bound_cost.provider)
+          and (m.model is null or m.model = priced_model)
+          and m.valid_from <= upper_bound_cost.at and (m.valid_to is null or m.valid_to > upper_bound_cost.at)
+        order by m.model nulls last, m.provider nulls last
+        limit 1
+      ) end, 1))
+    into price_id, cost_usd
+    from (
+      select e.id, e.organization_id,
+        upper_bound_cost.input_tokens * case when upper_bound_cost.classes is null then e.dearest_input
+          else tally.dearest_price(e.dearest_input, e.unit_prices, upper_bound_cost.classes, 'input') end
+        + upper_bound_cost.output_tokens * coalesce(case when upper_bound_cost.classes is null then e.dearest_output
+          else tally.dearest_price(e.dearest_output, e.unit_prices, upper_bound_cost.classes, 'output') end, 0) as bound
       from public.cost_estimates as e
       where e.provider = v_provider
         and e.model = priced_model
@@ -341,34 +352,15 @@ begin
         and (e.valid_to is null or e.valid_to > upper_bound_cost.at)
         and e.withdrawn_at is null
         and e.context_from <= upper_bound_cost.input_tokens
-      order by e.organization_id nulls last
-    loop
-      exit when v_is_negotiated and v_card.organization_id is null;
-      v_is_negotiated := v_card.organization_id is not null;
-      if upper_bound_cost.classes is not null then
-        select greatest(v_card.dearest_input, max((v_card.unit_prices -> c.class)::numeric) filter (where c.kind = 'input')),
-          greatest(v_card.dearest_output, max((v_card.unit_prices -> c.class)::numeric) filter (where c.kind = 'output'))
-        into v_card.dearest_input, v_card.dearest_output
-        from tally.usage_classes as c
-        where c.class = any (upper_bound_cost.classes);
-      end if;
-      v_cost := upper_bound_cost.input_tokens * v_card.dearest_input
-        + upper_bound_cost.output_tokens * coalesce(v_card.dearest_output, 0);
-      if v_cost > cost_usd or cost_usd is null then
-        cost_usd := trim_scale(v_cost);
-        price_id := v_card.id;
-      end if;
-    end loop;
-    exit when v_is_negotiated is not null or v_attempt = 2;
+    ) as b
+    order by b.organization_id nulls last, b.bound desc nulls last
+    limit 1;
+    exit when found or v_attempt = 2;
     select r.to_provider, r.to_model into v_provider, priced_model
     from tally.resolve_model(upper_bound_cost.provider, upper_bound_cost.model) as r;
     exit when not found;
   end loop;
   priced_model := coalesce(priced_model, upper_bound_cost.model);
-  if cost_usd is not null and not v_is_negotiated then
-    cost_usd := trim_scale(cost_usd * tally.markup_of(
-      upper_bound_cost.organization_id, upper_bound_cost.provider, priced_model, upper_bound_cost.at));
-  end if;
 end;
 $$;
 comment on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[]) is

@@ -86,51 +86,49 @@ declare
   e tally.event := find_problem.event;
   v_unknown jsonb := find_problem.raw - '{organization_id,id,created_at,provider,model,tool_name,operation,resource_type,service_tier,status,user_id,api_key_id,execution_id,session_id,workflow_id,input_tokens,output_tokens,classes,units,unit_type,cost_usd,duration_ms,is_estimated,is_byok,idempotency_key,request_metadata}'::text[];
   v_limits tally.settings;
-  v_field text;
+  v_problem text[];
 begin
-  if v_unknown <> '{}' then
-    return array[(select min(k) from jsonb_object_keys(v_unknown) as k), 'is not a field of an event.'];
-  elsif find_problem.raw - '{classes,request_metadata}'::text[] @? 'strict $.* ? (@.type() == "object" || @.type() == "array")' then
-    select min(r.key) into v_field
-    from jsonb_each(find_problem.raw - '{classes,request_metadata}'::text[]) as r
-    where jsonb_typeof(r.value) in ('object', 'array');
-    return array[v_field, 'must not be an object or a list.'];
-  elsif e.organization_id is null then
-    return array['organization_id', 'is missing.'];
-  elsif e.provider is null or btrim(e.provider) = '' then
-    return array['provider', 'is missing.'];
-  elsif e.model is null or btrim(e.model) = '' then
-    return array['model', 'is missing.'];
-  elsif e.input_tokens not between 0 and 1000000000000 then
-    return array['input_tokens', 'must be from 0 to 1e12.'];
-  elsif e.output_tokens not between 0 and 1000000000000 then
-    return array['output_tokens', 'must be from 0 to 1e12.'];
-  elsif jsonb_typeof(e.classes) <> 'object' then
-    return array['classes', 'must be an object of class and quantity.'];
-  elsif (e.units is null) <> (e.unit_type is null) then
-    return array['units', 'and unit_type belong together.'];
-  elsif not e.units between 0 and 1e15 then
-    return array['units', 'must be a number from 0 to 1e15.'];
-  elsif e.input_tokens is null and e.output_tokens is null and e.classes is null and e.units is null
-    and e.cost_usd is null and coalesce(e.status, 'success') = 'success' then
-    return array['input_tokens', 'is missing: an event must say what was used (tokens, classes or units; 0 is an answer).'];
-  elsif not e.cost_usd between 0 and 1e9 then
-    return array['cost_usd', 'must be a number from 0 to 1e9.'];
-  elsif e.status not in ('success', 'failed', 'timeout', 'aborted') then
-    return array['status', 'must be success, failed, timeout or aborted.'];
-  elsif e.duration_ms < 0 then
-    return array['duration_ms', 'must be zero or more.'];
-  elsif length(e.idempotency_key) not between 1 and 255 then
-    return array['idempotency_key', 'must have 1 to 255 characters.'];
-  elsif greatest(length(e.provider), length(e.model), length(e.tool_name), length(e.operation),
-    length(e.resource_type), length(e.service_tier), length(e.session_id), length(e.workflow_id)) > 256 then
-    select min(r.key) into v_field
-    from jsonb_each_text(find_problem.raw - '{request_metadata,classes,idempotency_key}'::text[]) as r
-    where length(r.value) > 256;
-    return array[v_field, 'may have at most 256 characters.'];
-  elsif e.request_metadata is not null
-    and (jsonb_typeof(e.request_metadata) <> 'object' or octet_length(e.request_metadata::text) > 16384) then
-    return array['request_metadata', 'must be an object of at most 16 KB.'];
+  v_problem := case
+    when v_unknown <> '{}' then array['', 'is not a field of an event.']
+    when find_problem.raw - '{classes,request_metadata}'::text[] @? 'strict $.* ? (@.type() == "object" || @.type() == "array")'
+      then array['', 'must not be an object or a list.']
+    when e.organization_id is null then array['organization_id', 'is missing.']
+    when e.provider is null or btrim(e.provider) = '' then array['provider', 'is missing.']
+    when e.model is null or btrim(e.model) = '' then array['model', 'is missing.']
+    when e.input_tokens not between 0 and 1000000000000 then array['input_tokens', 'must be from 0 to 1e12.']
+    when e.output_tokens not between 0 and 1000000000000 then array['output_tokens', 'must be from 0 to 1e12.']
+    when jsonb_typeof(e.classes) <> 'object' then array['classes', 'must be an object of class and quantity.']
+    when (e.units is null) <> (e.unit_type is null) then array['units', 'and unit_type belong together.']
+    when not e.units between 0 and 1e15 then array['units', 'must be a number from 0 to 1e15.']
+    when e.input_tokens is null and e.output_tokens is null and e.classes is null and e.units is null
+      and e.cost_usd is null and coalesce(e.status, 'success') = 'success'
+      then array['input_tokens', 'is missing: an event must say what was used (tokens, classes or units; 0 is an answer).']
+    when not e.cost_usd between 0 and 1e9 then array['cost_usd', 'must be a number from 0 to 1e9.']
+    when e.status not in ('success', 'failed', 'timeout', 'aborted')
+      then array['status', 'must be success, failed, timeout or aborted.']
+    when e.duration_ms < 0 then array['duration_ms', 'must be zero or more.']
+    when length(e.idempotency_key) not between 1 and 255 then array['idempotency_key', 'must have 1 to 255 characters.']
+    when greatest(length(e.provider), length(e.model), length(e.tool_name), length(e.operation),
+      length(e.resource_type), length(e.service_tier), length(e.session_id), length(e.workflow_id)) > 256
+      then array['', 'may have at most 256 characters.']
+    when e.request_metadata is not null
+      and (jsonb_typeof(e.request_metadata) <> 'object' or octet_length(e.request_metadata::text) > 16384)
+      then array['request_metadata', 'must be an object of at most 16 KB.']
+  end;
+  if v_problem[1] = '' then
+    -- Which field it is takes a query.
+    v_problem[1] := (
+      select min(r.key)
+      from jsonb_each(find_problem.raw) as r
+      where case v_problem[2]
+        when 'is not a field of an event.' then v_unknown ? r.key
+        when 'must not be an object or a list.'
+          then jsonb_typeof(r.value) in ('object', 'array') and r.key not in ('classes', 'request_metadata')
+        else length(r.value #>> '{}') > 256 and r.key not in ('classes', 'request_metadata', 'idempotency_key')
+      end);
+  end if;
+  if v_problem is not null then
+    return v_problem;
   end if;
   if e.id is not null then
     if substr(e.id::text, 15, 1) <> '7' then

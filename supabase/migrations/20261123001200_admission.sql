@@ -178,80 +178,52 @@ comment on function tally.find_blocking_quota(uuid, uuid[], jsonb, boolean, time
 revoke execute on function tally.find_blocking_quota(uuid, uuid[], jsonb, boolean, timestamptz)
   from public, anon, authenticated;
 
-create function tally.admit(
-  request tally.reserve_request, amounts jsonb, is_unpriced boolean, priced_model text, at timestamptz,
-  among uuid[] default null, out quota_ids uuid[], out blocked_by jsonb)
+create function tally.secure_room(
+  organization_id uuid, quota_ids uuid[], amounts jsonb, is_unpriced boolean, is_tight boolean, at timestamptz)
+returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-  r tally.reserve_request := admit.request;
-  v_prepays boolean;
-  v_beyond boolean;
   v_has_room boolean;
 begin
-  -- What is folded can only refuse too much, as long as no pending use went beyond its hold. Otherwise
-  -- everything pending counts; it is folded first, so that little of it is read under the locks below.
-  select array_agg(q.id), bool_or(q.is_credit),
-    bool_and(q.enforcement = 'soft' or not admit.is_unpriced and admit.amounts ? q.metric
-      and admit.at < coalesce(q.reset_at, 'infinity')
-      and q.current_usage + q.reserved + (admit.amounts -> q.metric)::numeric <= q.quota_limit),
-    exists (select from tally.usage_deltas as d where d.organization_id = r.organization_id and d.is_beyond_hold)
-  into quota_ids, v_prepays, v_has_room, v_beyond
-  from public.usage_quotas as q
-  where q.organization_id = r.organization_id
-    and (q.id = any (admit.among) or admit.among is null
-      and (q.user_id is null or q.user_id = r.user_id)
-      and (q.api_key_id is null or q.api_key_id = r.api_key_id)
-      and (q.provider is null or q.provider = r.provider)
-      and (q.model is null or q.model in (r.model, admit.priced_model))
-      and (q.tool_name is null or q.tool_name = r.tool_name)
-      and (q.resource_type is null or q.resource_type = coalesce(r.resource_type, 'token')));
-  if quota_ids is null then
-    quota_ids := '{}';
-    return;
-  end if;
-  if v_beyond or v_prepays or not v_has_room then
-    if exists (
-      select from tally.usage_deltas as d where d.organization_id = r.organization_id offset 64
+  if secure_room.is_tight and (exists (
+      select from tally.usage_deltas as d where d.organization_id = secure_room.organization_id offset 64
     ) or exists (
-      select from tally.lapsed_credit as l where l.organization_id = r.organization_id and l.expires_at <= admit.at
-    ) then
-      -- Whoever folds already does it for us too; to wait for him with rows locked by an earlier call of
-      -- this transaction could end in a deadlock.
-      if tally.try_lock_folding(r.organization_id) then
-        perform tally.fold(r.organization_id, admit.at);
-      end if;
+      select from tally.lapsed_credit as l
+      where l.organization_id = secure_room.organization_id and l.expires_at <= secure_room.at
+    )) then
+    -- What is pending counts. It is folded first, so that little of it is read under the locks below.
+    -- Whoever folds already does it for us too; to wait for him with rows locked by an earlier call of
+    -- this transaction could end in a deadlock.
+    if tally.try_lock_folding(secure_room.organization_id) then
+      perform tally.fold(secure_room.organization_id, secure_room.at);
     end if;
   end if;
 
   -- Rows are locked in id order, by everybody: no two admissions can wait for each other.
   with locked as materialized (
-    select q.id, q.enforcement = 'soft' or not admit.is_unpriced and admit.amounts ? q.metric
-      and admit.at < coalesce(q.reset_at, 'infinity')
-      and q.current_usage + q.reserved + (admit.amounts -> q.metric)::numeric <= q.quota_limit as has_room
+    select q.enforcement = 'soft' or not secure_room.is_unpriced and secure_room.amounts ? q.metric
+      and secure_room.at < coalesce(q.reset_at, 'infinity')
+      and q.current_usage + q.reserved + (secure_room.amounts -> q.metric)::numeric <= q.quota_limit as has_room
     from public.usage_quotas as q
-    where q.organization_id = r.organization_id and q.id = any (quota_ids)
+    where q.organization_id = secure_room.organization_id and q.id = any (secure_room.quota_ids)
     order by q.id
     for no key update
   )
-  select bool_and(l.has_room),
-    exists (select from tally.usage_deltas as d where d.organization_id = r.organization_id and d.is_beyond_hold)
-  into v_has_room, v_beyond
+  select bool_and(l.has_room) and not exists (
+    select from tally.usage_deltas as d where d.organization_id = secure_room.organization_id and d.is_beyond_hold)
+  into v_has_room
   from locked as l;
-  if v_beyond or not v_has_room then
-    blocked_by := tally.find_blocking_quota(
-      r.organization_id, quota_ids, admit.amounts, admit.is_unpriced, admit.at);
+  if v_has_room then
+    return null;
   end if;
-  if blocked_by is null then
-    update public.usage_quotas as q
-    set reserved = q.reserved + (admit.amounts -> q.metric)::numeric
-    where q.organization_id = r.organization_id and q.id = any (quota_ids) and admit.amounts ? q.metric;
-  end if;
+  return tally.find_blocking_quota(secure_room.organization_id, secure_room.quota_ids, secure_room.amounts,
+    secure_room.is_unpriced, secure_room.at);
 end;
 $$;
-comment on function tally.admit(tally.reserve_request, jsonb, boolean, text, timestamptz, uuid[]) is
-  'Locks every quota that matches a call (or the given ones), and either reserves the amounts on all of them or names the one that is over.';
-revoke execute on function tally.admit(tally.reserve_request, jsonb, boolean, text, timestamptz, uuid[])
+comment on function tally.secure_room(uuid, uuid[], jsonb, boolean, boolean, timestamptz) is
+  'Locks quotas until the end of the transaction and names the tightest that has no room for the amounts; null when all have. is_tight: what is folded does not say that there is room, so that what is pending is worth folding.';
+revoke execute on function tally.secure_room(uuid, uuid[], jsonb, boolean, boolean, timestamptz)
   from public, anon, authenticated;
 
 create function tally.requested_amounts(request tally.reserve_request, cost_usd numeric)
@@ -276,10 +248,10 @@ revoke execute on function tally.requested_amounts(tally.reserve_request, numeri
 
 create function tally.reserve_usage(request jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_request tally.reserve_request := tally.read_request(reserve_usage.request);
+  r tally.reserve_request := tally.read_request(reserve_usage.request);
   v_at timestamptz := now();
   v_hash uuid;
   v_old public.usage_holds;
@@ -287,17 +259,21 @@ declare
   v_cost numeric;
   v_is_unpriced boolean;
   v_amounts jsonb;
-  v_verdict record;
-  v_id uuid;
+  v_quota_ids uuid[];
+  v_amount numeric;
+  v_is_tight boolean;
+  v_is_taken boolean := false;
+  v_attribution jsonb;
+  v_blocked_by jsonb;
+  v_id uuid := tally.uuid_v7(now());
   v_expires_at timestamptz;
 begin
-  if v_request.idempotency_key is not null then
+  if r.idempotency_key is not null then
     v_hash := md5((reserve_usage.request)::text)::uuid;
     -- A retry waits here for its first attempt, then reads its answer.
-    perform pg_advisory_xact_lock(hashtextextended(
-      'hold ' || v_request.organization_id || v_request.idempotency_key, 0));
+    perform pg_advisory_xact_lock(hashtextextended('hold ' || r.organization_id || r.idempotency_key, 0));
     select h.* into v_old from public.usage_holds as h
-    where h.organization_id = v_request.organization_id and h.idempotency_key = v_request.idempotency_key;
+    where h.organization_id = r.organization_id and h.idempotency_key = r.idempotency_key;
     if v_old.request_hash <> v_hash then
       perform tally.fail('PT409', 'This idempotency_key already names another request.',
         format('hold %s', v_old.id), 'Send a retry unchanged; give a new request a new key.');
@@ -306,37 +282,67 @@ begin
     end if;
   end if;
 
-  v_price := tally.request_cost(v_request, v_at);
+  v_price := tally.request_cost(r, v_at);
   v_cost := v_price.cost_usd;
   v_is_unpriced := v_cost is null;
   if v_is_unpriced and exists (
     select from public.usage_quotas as q
-    where q.organization_id = v_request.organization_id and q.metric = 'cost_usd' and q.unpriced_policy = 'ceiling'
+    where q.organization_id = r.organization_id and q.metric = 'cost_usd' and q.unpriced_policy = 'ceiling'
   ) then
-    v_cost := tally.ceiling_cost(v_request.provider, coalesce(v_request.input_tokens, 0),
-      coalesce(v_request.max_output_tokens, 0), v_at);
+    v_cost := tally.ceiling_cost(r.provider, coalesce(r.input_tokens, 0), coalesce(r.max_output_tokens, 0), v_at);
   end if;
-  v_request.requests := coalesce(v_request.requests, 1);
-  v_amounts := tally.requested_amounts(v_request, v_cost);
+  r.requests := coalesce(r.requests, 1);
+  v_amounts := tally.requested_amounts(r, v_cost);
 
   -- A hold may be lost with the last half second of a crash, together with its counters: nothing is
   -- overspent by that, and the flush would be paid under the lock of the hottest row there is.
   perform set_config('synchronous_commit', 'off', true);
-  perform tally.meet_caller(v_request.organization_id, v_request.user_id, v_request.api_key_id);
-  v_verdict := tally.admit(v_request, v_amounts, v_is_unpriced, v_price.priced_model, v_at);
-  if v_verdict.blocked_by is not null then
-    return jsonb_build_object('allowed', false, 'hold_id', null, 'expires_at', null, 'blocked_by', v_verdict.blocked_by);
+  if r.user_id is not null or r.api_key_id is not null then
+    perform tally.meet_caller(r.organization_id, r.user_id, r.api_key_id);
   end if;
-  v_id := tally.uuid_v7(v_at);
-  v_expires_at := v_at + coalesce(v_request.expires_in * interval '1 second', (select s.hold_lifetime from tally.settings as s));
-  insert into public.usage_holds (id, organization_id, user_id, api_key_id, provider, model, tool_name,
+
+  -- What is folded can only refuse too much, as long as no pending use went beyond its hold.
+  select array_agg(q.id), max((v_amounts -> q.metric)::numeric), bool_or(q.is_credit or q.enforcement = 'hard' and (
+      v_is_unpriced or not v_amounts ? q.metric or v_at >= q.reset_at
+      or q.current_usage + q.reserved + (v_amounts -> q.metric)::numeric > q.quota_limit))
+    or exists (select from tally.usage_deltas as d where d.organization_id = r.organization_id and d.is_beyond_hold)
+  into v_quota_ids, v_amount, v_is_tight
+  from public.usage_quotas as q
+  where q.organization_id = r.organization_id
+    and (q.user_id is null or q.user_id = r.user_id)
+    and (q.api_key_id is null or q.api_key_id = r.api_key_id)
+    and (q.provider is null or q.provider = r.provider)
+    and (q.model is null or q.model in (r.model, v_price.priced_model))
+    and (q.tool_name is null or q.tool_name = r.tool_name)
+    and (q.resource_type is null or q.resource_type = coalesce(r.resource_type, 'token'));
+  if cardinality(v_quota_ids) = 1 and not v_is_tight then
+    -- The update of a single quota that has room is its own lock.
+    update public.usage_quotas as q
+    set reserved = q.reserved + v_amount
+    where q.organization_id = r.organization_id and q.id = v_quota_ids[1]
+      and q.current_usage + q.reserved + v_amount <= q.quota_limit and (q.reset_at is null or q.reset_at > v_at);
+    v_is_taken := found;
+  end if;
+  if v_quota_ids is not null and not v_is_taken then
+    -- Nothing is folded where that update found no room after all: it may have kept its lock.
+    v_blocked_by := tally.secure_room(r.organization_id, v_quota_ids, v_amounts, v_is_unpriced, v_is_tight, v_at);
+    if v_blocked_by is not null then
+      return jsonb_build_object('allowed', false, 'hold_id', null, 'expires_at', null, 'blocked_by', v_blocked_by);
+    end if;
+    update public.usage_quotas as q
+    set reserved = q.reserved + (v_amounts -> q.metric)::numeric
+    where q.organization_id = r.organization_id and q.id = any (v_quota_ids) and v_amounts ? q.metric;
+  end if;
+  if coalesce(r.operation, r.service_tier, r.session_id, r.workflow_id, r.execution_id::text) is not null then
+    v_attribution := jsonb_strip_nulls(jsonb_build_object('operation', r.operation, 'service_tier', r.service_tier,
+      'session_id', r.session_id, 'workflow_id', r.workflow_id, 'execution_id', r.execution_id));
+  end if;
+  insert into public.usage_holds as h (id, organization_id, user_id, api_key_id, provider, model, tool_name,
     resource_type, attribution, amounts, quota_ids, idempotency_key, request_hash, created_at, expires_at)
-  values (v_id, v_request.organization_id, v_request.user_id, v_request.api_key_id,
-    v_request.provider, v_request.model, v_request.tool_name, coalesce(v_request.resource_type, 'token'),
-    nullif(jsonb_strip_nulls(jsonb_build_object('operation', v_request.operation,
-      'service_tier', v_request.service_tier, 'session_id', v_request.session_id,
-      'workflow_id', v_request.workflow_id, 'execution_id', v_request.execution_id)), '{}'),
-    v_amounts, v_verdict.quota_ids, v_request.idempotency_key, v_hash, v_at, v_expires_at);
+  values (v_id, r.organization_id, r.user_id, r.api_key_id, r.provider, r.model, r.tool_name,
+    coalesce(r.resource_type, 'token'), v_attribution, v_amounts, coalesce(v_quota_ids, '{}'), r.idempotency_key, v_hash, v_at,
+    v_at + coalesce(r.expires_in * interval '1 second', (select s.hold_lifetime from tally.settings as s)))
+  returning h.expires_at into v_expires_at;
   return jsonb_build_object('allowed', true, 'hold_id', v_id, 'expires_at', v_expires_at, 'blocked_by', null);
 end;
 $$;

@@ -213,7 +213,7 @@ declare
   v_request tally.reserve_request;
   v_cost numeric;
   v_amounts jsonb;
-  v_verdict record;
+  v_blocked_by jsonb;
 begin
   if v_hold.id is null then
     perform tally.fail('PT404', format('There is no hold %s.', extend_hold.hold_id), 'hold_id', 'Reserve again.');
@@ -234,11 +234,14 @@ begin
     -- What the extension does not mention needs no more room than the hold has already.
     v_amounts := '{"cost_usd": 0, "total_tokens": 0, "input_tokens": 0, "output_tokens": 0, "requests": 0, "units": 0}'
       || tally.requested_amounts(v_request, v_cost);
-    v_verdict := tally.admit(v_request, v_amounts, v_cost is null, null, now(), v_hold.quota_ids);
-    if v_verdict.blocked_by is not null then
+    v_blocked_by := tally.secure_room(v_hold.organization_id, v_hold.quota_ids, v_amounts, v_cost is null, true, now());
+    if v_blocked_by is not null then
       return jsonb_build_object('allowed', false, 'hold_id', v_hold.id, 'expires_at', v_hold.expires_at,
-        'blocked_by', v_verdict.blocked_by);
+        'blocked_by', v_blocked_by);
     end if;
+    update public.usage_quotas as q
+    set reserved = q.reserved + (v_amounts -> q.metric)::numeric
+    where q.organization_id = v_hold.organization_id and q.id = any (v_hold.quota_ids) and v_amounts ? q.metric;
   end if;
   update public.usage_holds as h
   set expires_at = greatest(h.expires_at, now() + extend_hold.seconds * interval '1 second'),
