@@ -42,6 +42,28 @@ test("an expired session is renewed and the reports sent again", async () => {
   expect(world.total()).toBe(10);
 });
 
+test("requests that begin or find it expired together open one session for all", async () => {
+  const sendThree = (from: number) =>
+    Promise.all([0, 1, 2].map((index) => sink.send(reports(1, from + index))));
+  expect(outcomes((await sendThree(0)).flat())).toEqual(["delivered"]);
+  expect(sessions()).toBe(1);
+  for (const token of world.fake.account.sessions.keys()) {
+    world.fake.account.sessions.set(token, world.clock.now);
+  }
+  expect(outcomes((await sendThree(3)).flat())).toEqual(["delivered"]);
+  expect(sessions()).toBe(2);
+  expect(world.total()).toBe(30);
+});
+
+test("a renewed session that cannot be had now sends nothing, and the next attempt opens one", async () => {
+  await sink.send(reports(1));
+  world.clock.now += 15 * 60_000;
+  world.fake.account.faults.plan("rate_limit", { path: "session" });
+  expect(outcomes(await sink.send(reports(1, 1)))).toEqual(["retry"]);
+  expect(outcomes(await sink.send(reports(1, 1)))).toEqual(["delivered"]);
+  expect(world.total()).toBe(10);
+});
+
 test("without a session nothing was sent", async () => {
   world.fake.account.faults.plan("error_before", { path: "session", times: 2 });
   expect(outcomes(await sink.send(reports(2)))).toEqual(["retry"]);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Faults } from "./faults.ts";
 import { IdempotencyKeys } from "./idempotency.ts";
+import { Traffic } from "./traffic.ts";
 import { type MeterEvent, type Refusal, Usage } from "./usage.ts";
 import { WebhookSender } from "./webhooks.ts";
 
@@ -31,8 +32,8 @@ export class Account {
   readonly objects = new Map<string, StoredObject>();
   /** Token → when it ends, ms since 1970. */
   readonly sessions = new Map<string, number>();
-  /** Customer and meter of the calls that run: one at a time. */
-  readonly running = new Set<string>();
+  /** Calls of one customer and meter run one at a time, and not too many of any a second. */
+  readonly traffic = new Traffic();
   /** The asynchronous check of an accepted event; for tests of what fails late. */
   lateRefusal: ((event: MeterEvent) => Refusal | null) | undefined;
   readonly log: LoggedRequest[] = [];

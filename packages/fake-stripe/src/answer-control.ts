@@ -6,6 +6,8 @@ import type { Answer } from "./idempotency.ts";
  * What a person or a test asks of the fake itself, as JSON:
  * - `GET /__fake/usage`: the sum of every event name, customer and hour
  * - `GET /__fake/requests`: what was asked
+ * - `GET /__fake/traffic`: the busiest second, and the most calls at once, of all and of one customer
+ *   and meter
  * - `POST /__fake/customers` `{ id }`: makes a customer with that id
  * - `POST /__fake/faults` `{ kind, path?, times? }`: the next requests go wrong in this way
  * - `POST /__fake/late-refusals` `{ customer, code }`: the next event of a customer is accepted and then
@@ -27,6 +29,8 @@ export async function answerControl(
       return { status: 200, body: listUsage(account) };
     case "GET /requests":
       return { status: 200, body: account.log };
+    case "GET /traffic":
+      return { status: 200, body: showTraffic(account) };
     case "POST /customers":
       account.usage.customers.add(text("id"));
       return { status: 200, body: { id: text("id") } };
@@ -55,6 +59,14 @@ export async function answerControl(
     default:
       return { status: 404, body: {} };
   }
+}
+
+function showTraffic({ traffic: { busiestSecond, mostAtOnce, peaks } }: Account) {
+  return {
+    busiest_second: busiestSecond,
+    most_at_once: mostAtOnce,
+    most_at_once_of_one: Math.max(0, ...peaks.values()),
+  };
 }
 
 function refuseNext(account: Account, customer: string, code: string): void {

@@ -27,6 +27,10 @@ export type Outcome =
 
 /** Works on a request, as faulty as planned. */
 export async function answerRequest(account: Account, incoming: IncomingCall): Promise<Outcome> {
+  if (!account.traffic.arrive()) {
+    account.log.push({ method: incoming.method, path: incoming.path, status: 429 });
+    return { kind: "answer", answer: tooMany() };
+  }
   const fault = account.faults.take(incoming);
   if (fault === "timeout_before") return { kind: "silence" };
   if (fault === "reset_before") return { kind: "reset" };
@@ -133,21 +137,24 @@ function requireSession(account: Account, token: string): void {
 async function oneAtATime(account: Account, route: Route, call: Call): Promise<unknown> {
   const name = route.oneAtATime?.(call);
   if (name === undefined) return route.answer(call);
-  if (account.running.has(name)) throw new StripeFailure(429, TOO_MANY, { code: "rate_limit" });
-  account.running.add(name);
   try {
+    if (!account.traffic.begin(name)) {
+      throw new StripeFailure(
+        429,
+        "This object cannot be accessed right now because another API request is accessing it.",
+        { code: "lock_timeout" },
+      );
+    }
     // Work takes a moment, in which others may come.
     if (account.workMs > 0) await setTimeout(account.workMs);
     return route.answer(call);
   } finally {
-    account.running.delete(name);
+    account.traffic.end(name);
   }
 }
 
-const TOO_MANY = "Request rate limit exceeded.";
-
 function tooMany(): Answer {
-  return answerOf(new StripeFailure(429, TOO_MANY, { code: "rate_limit" }));
+  return answerOf(new StripeFailure(429, "Request rate limit exceeded.", { code: "rate_limit" }));
 }
 
 function answerOf(failure: StripeFailure): Answer {

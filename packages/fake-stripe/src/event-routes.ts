@@ -32,7 +32,7 @@ export const EVENT_ROUTES: Route[] = [
     },
     answer: createEvent,
     oneAtATime: ({ values }) =>
-      `${textOf(values.event_name)} ${mapOf(values.payload).stripe_customer_id ?? ""}`,
+      nameAccount(textOf(values.event_name), mapOf(values.payload).stripe_customer_id),
   },
   {
     method: "POST",
@@ -56,6 +56,11 @@ export const EVENT_ROUTES: Route[] = [
     },
   },
 ];
+
+/** One customer and meter, whose single events come one at a time. */
+export function nameAccount(eventName: string, customer: string | undefined): string {
+  return `${eventName} ${customer ?? ""}`;
+}
 
 function createEvent({ account, values, idempotencyKey }: Call) {
   const event = {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Call } from "./call.ts";
+import { nameAccount } from "./event-routes.ts";
 import type { Route } from "./routes.ts";
 import { StripeFailure } from "./stripe-failure.ts";
 import type { NewEvent } from "./usage.ts";
@@ -29,6 +30,10 @@ export const STREAM_ROUTES: Route[] = [
   {
     method: "POST",
     path: "/v2/billing/meter_events",
+    oneAtATime: (call) => {
+      const { eventName, payload } = readEvent(call, call.json);
+      return nameAccount(eventName, payload.stripe_customer_id);
+    },
     answer: (call) => {
       const event = readEvent(call, call.json);
       const refusal = call.account.usage.findRefusal(event);

@@ -87,7 +87,8 @@ test("one call at a time for a customer and meter", async () => {
   const answers = await Promise.all(
     ["a", "b", "c", "d"].map((id) => errorOf(stripe.billing.meterEvents.create(event(id, "1")))),
   );
-  expect(answers.some((answer) => answer.startsWith("StripeRateLimitError | 429"))).toBe(true);
+  expect(answers.some((answer) => answer.includes("429 | lock_timeout"))).toBe(true);
+  expect([...fake.account.traffic.peaks.values()]).toEqual([2]);
   expect(total()).toBe(answers.filter((answer) => answer === "no error").length);
 });
 
@@ -151,4 +152,20 @@ test("meters of the formulas count and last", async () => {
   }
   expect(fake.total("count", customer.id, NOON)).toBe(3);
   expect(fake.total("last", customer.id, NOON)).toBe(9);
+});
+
+test("so many requests a second and no more; how many there were is known", async () => {
+  const { stripe, event, fake } = world;
+  const { traffic } = fake.account;
+  traffic.perSecond = 1;
+  const answers = await Promise.all(
+    ["a", "b", "c", "d"].map((id) =>
+      errorOf(stripe.billing.meterEvents.create(event(id, "1", NOON))),
+    ),
+  );
+  expect(answers).toContain(
+    "StripeRateLimitError | 429 | rate_limit | Request rate limit exceeded.",
+  );
+  expect(traffic.busiestSecond).toBeGreaterThan(1);
+  expect(total()).toBe(answers.filter((answer) => answer === "no error").length);
 });

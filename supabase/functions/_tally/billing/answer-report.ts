@@ -3,10 +3,11 @@ import type { ReadVariable } from "../env.ts";
 import { TallyError } from "../errors.ts";
 import type { RequestContext } from "../handle-request.ts";
 import { parseJsonObject, readBody } from "../read-body.ts";
-import { readStripeSettings } from "./billing-settings.ts";
+import { readRequestsPerSecond, readStripeSettings } from "./billing-settings.ts";
 import { chooseSink } from "./choose-sink.ts";
+import { limitFetch, limitRate, type MayGo } from "./limit-rate.ts";
 import { mirrorCredit } from "./mirror-credit.ts";
-import { openStripe } from "./open-stripe.ts";
+import { openStripe, STRIPE_TIMEOUT_MS } from "./open-stripe.ts";
 import { reconcileUsage } from "./reconcile-usage.ts";
 import { reportUsage } from "./report-usage.ts";
 
@@ -32,6 +33,8 @@ const REQUEST = z.strictObject({
  * sums instead and answers `{ reconciliations: […] }`.
  */
 export function answerReport(variable: ReadVariable) {
+  // One for all runs of this instance: they may overlap.
+  let mayGo: MayGo | undefined;
   return async (context: RequestContext): Promise<Response> => {
     context.allowMethods("POST");
     const actor = await context.authorize();
@@ -41,13 +44,18 @@ export function answerReport(variable: ReadVariable) {
       });
     }
     const { reconcile } = await readRequest(context.request);
-    const { database, fetch, now } = context.deps;
+    const { database, now } = context.deps;
+    mayGo ??= limitRate(readRequestsPerSecond(variable));
+    const fetch = limitFetch(context.deps.fetch, mayGo);
     const deps = { database, now, sink: chooseSink(variable, { fetch, now }) };
     if (reconcile === undefined) {
       const count = await reportUsage(deps);
       context.log.events = count.delivered;
       const mirrored = deps.sink.name.startsWith("stripe")
-        ? await mirrorCredit({ database, stripe: openStripe(readStripeSettings(variable)) })
+        ? await mirrorCredit({
+          database,
+          stripe: openStripe(readStripeSettings(variable), STRIPE_TIMEOUT_MS, fetch),
+        })
         : 0;
       return Response.json({ ...count, mirrored });
     }

@@ -42,6 +42,26 @@ export function readHttpSinkSettings(variable: ReadVariable): HttpSinkSettings {
   return { url, token: variable("TALLY_SINK_TOKEN")?.trim() || null };
 }
 
+/** What Stripe takes of meter events in live mode; elsewhere its basic limit holds. */
+const LIVE_REQUESTS_PER_SECOND = 1_000;
+const TEST_REQUESTS_PER_SECOND = 25;
+
+/**
+ * How many requests a second may go to the sink.
+ *
+ * @throws {TallyError} PT503 when the setting is no number
+ */
+export function readRequestsPerSecond(variable: ReadVariable): number {
+  const given = variable("TALLY_SINK_REQUESTS_PER_SECOND")?.trim();
+  if (given) {
+    if (/^[1-9]\d{0,4}$/.test(given)) return Number(given);
+    throw missing("TALLY_SINK_REQUESTS_PER_SECOND", "must be a whole number from 1 to 99999");
+  }
+  const isTest = readSinkName(variable).startsWith("stripe") &&
+    !/^[sr]k_live_/.test(variable("STRIPE_SECRET_KEY")?.trim() ?? "");
+  return isTest ? TEST_REQUESTS_PER_SECOND : LIVE_REQUESTS_PER_SECOND;
+}
+
 /**
  * The secrets that sign webhooks: each destination of Stripe has its own, separated by commas here.
  *

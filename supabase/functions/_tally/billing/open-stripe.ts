@@ -9,13 +9,15 @@ export const STRIPE_TIMEOUT_MS = 10_000;
  * again. Works under Deno and Node alike.
  *
  * @param apiKey a secret key, or the token of a meter event session
+ * @param fetch may wait before it sends; that counts as time of the request
  */
 export function openStripe(
   { apiKey, apiUrl }: StripeSettings,
   timeoutMs = STRIPE_TIMEOUT_MS,
+  fetch = globalThis.fetch,
 ): Stripe {
   return new Stripe(apiKey, {
-    httpClient: Stripe.createFetchHttpClient(),
+    httpClient: Stripe.createFetchHttpClient(fetch),
     maxNetworkRetries: 0,
     timeout: timeoutMs,
     telemetry: false,

@@ -19,27 +19,32 @@ interface Session {
  *
  * @param now milliseconds since 1970
  * @param timeoutMs how long one request may take
+ * @param fetch may wait before it sends
  */
 export function stripeStreamSink(
   settings: StripeSettings,
   now: () => number,
   timeoutMs = STRIPE_TIMEOUT_MS,
+  fetch = globalThis.fetch,
 ): MeterSink {
-  const stripe = openStripe(settings, timeoutMs);
-  let opening: Promise<Session> | undefined;
+  const stripe = openStripe(settings, timeoutMs, fetch);
+  let current: Promise<Session> | undefined;
   const openSession = async (): Promise<Session> => {
     const session = await stripe.v2.billing.meterEventSession.create();
     const { apiUrl } = settings;
     return {
-      client: openStripe({ apiKey: session.authentication_token, apiUrl }, timeoutMs),
+      client: openStripe({ apiKey: session.authentication_token, apiUrl }, timeoutMs, fetch),
       endsAt: Date.parse(session.expires_at) - SESSION_MARGIN_MS,
     };
   };
-  /** One session for all requests that run. */
+  /** One session for all requests that run: who finds first that it is over renews it for the others. */
   const takeSession = async (): Promise<Session> => {
-    const known = await opening?.catch(() => undefined);
-    if (known === undefined || now() >= known.endsAt) opening = openSession();
-    return await (opening as Promise<Session>);
+    const found = current;
+    const session = await found?.catch(() => undefined);
+    if ((session === undefined || now() >= session.endsAt) && current === found) {
+      current = openSession();
+    }
+    return await (current as Promise<Session>);
   };
 
   const send = async (reports: MeterReport[], mayRenew = true): Promise<SendOutcome[]> => {
@@ -56,7 +61,8 @@ export function stripeStreamSink(
       return reports.map(() => ({ outcome: "delivered" }));
     } catch (error) {
       if (error instanceof Stripe.errors.TemporarySessionExpiredError && mayRenew) {
-        opening = undefined;
+        // Over, whatever was said of its end.
+        session.endsAt = Number.NEGATIVE_INFINITY;
         return await send(reports, false);
       }
       const outcome = classifyFailure(error, false);
