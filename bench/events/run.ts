@@ -4,7 +4,7 @@
  *
  *     npm run bench:events              # about ten minutes, 1 M events
  *     npm run bench:events -- --quick   # about four, 200,000
- *     npm run bench:events -- --full    # 1 M and 10 M
+ *     npm run bench:events -- --full    # half an hour: 1 M, 10 M, and the rollups of 100 M
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -23,14 +23,15 @@ import { type EventsResults, writeMarkdown } from "./write-markdown.ts";
 const RESULTS = fileURLToPath(new URL("../results/", import.meta.url));
 const isQuick = process.argv.includes("--quick");
 const SECONDS = isQuick ? 3 : 6;
-const HISTORIES = process.argv.includes("--full") ? [1e6, 1e7] : [isQuick ? 2e5 : 1e6];
+const isFull = process.argv.includes("--full");
+const HISTORIES = isFull ? [1e6, 1e7] : [isQuick ? 2e5 : 1e6];
 const ORGANIZATIONS = 1_000;
 const DAYS = 35;
 /** Ten minutes at 100 events a second. */
 const PENDING = 60_000;
 
 async function arrange(url: string): Promise<void> {
-  for (const file of ["generate.sql", "designs.sql"])
+  for (const file of ["generate.sql", "fill-rollups.sql", "designs.sql"])
     await executeSql(url, readFileSync(new URL(file, import.meta.url), "utf8"));
   await executeSql(
     url,
@@ -40,6 +41,30 @@ async function arrange(url: string): Promise<void> {
      insert into designs.users select bench.organization(1000000 + n) from generate_series(0, 2000) as n;`,
   );
   await makeAdmin(url);
+}
+
+/** The rollups of the two measured organizations as if there were this many events; the other
+ * organizations keep what they have. */
+async function measureFilled(url: string, events: number): Promise<EventsResults["reports"][0]> {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  try {
+    const startedAt = performance.now();
+    await sql`call bench.fill_rollups(1, ${events / 2}::bigint, ${DAYS})`;
+    await sql`call bench.fill_rollups(2, ${events / 100}::bigint, ${DAYS})`;
+    const ms = performance.now() - startedAt;
+    await sql`vacuum analyze tally.usage_rollups, tally.duration_rollups, tally.usage_actors`;
+    const [rows] = await sql<{ count: number }[]>`
+      select ((select count(*) from tally.usage_rollups) + (select count(*) from tally.duration_rollups))::float8 as count`;
+    return {
+      events,
+      fold_us_per_event: (ms * 1000) / (events * 0.51),
+      rollup_rows: rows?.count ?? Number.NaN,
+      half: await measureReports(url, 1),
+      hundredth: await measureReports(url, 2),
+    };
+  } finally {
+    await sql.end();
+  }
 }
 
 /** History up to a number of events, with its rollups made by the product's own repair. */
@@ -119,6 +144,7 @@ try {
   const [checked] = await sql<{ differences: number }[]>`
     select count(*)::int as differences from public.verify_rollup(starts_at => now() - interval '40 days')`;
   await sql.end();
+  if (isFull) reports.push(await measureFilled(adminUrl, 1e8));
   const results: EventsResults = {
     conditions: { seconds: SECONDS, cores: availableParallelism() },
     ...{ recording, single, reports, freshness, differences: checked?.differences ?? Number.NaN },

@@ -77,12 +77,17 @@ ${names
   .join("\n")}
 
 ${reports
+  .filter((r) => r.events < 1e8)
   .map(
     (r) =>
       `Folding the history of ${millions(r.events)} events took ${r.fold_us_per_event.toFixed(0)} µs an event; it has ${r.rollup_rows.toLocaleString("en-US")} rollup rows.`,
   )
   .join("\n")}
-
+${
+  reports.some((r) => r.events >= 1e8)
+    ? "100 M are rollups only: those that so many events would leave, every bucket of the two organizations filled.\n"
+    : ""
+}
 ## Nothing folded for a while
 
 With ${freshness.pending.toLocaleString("en-US")} events of the busiest organization pending (ten minutes at 100 a second), all of them in every answer:
