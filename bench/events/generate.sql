@@ -26,7 +26,15 @@ create function bench.event_id(at timestamptz, seed text) returns uuid language 
     || '8' || substr(md5(seed), 4, 15))::uuid
 $$;
 
+-- What callers attach to a call, about a hundred characters.
+create function bench.metadata(seed text) returns jsonb language sql immutable as $$
+  select jsonb_build_object('request_id', 'req_' || substr(md5(seed), 1, 24), 'feature', 'weekly-report',
+    'environment', 'production')
+$$;
+
 create table bench.batches (kind text, n bigint, body text, primary key (kind, n));
+-- As it comes over the wire: packed, reading it would be part of what is measured.
+alter table bench.batches alter column body set storage external;
 
 -- Batches as a client sends them: events of the last ten minutes, each with an id of its own.
 create procedure bench.make_batches(kind text, size integer, batches integer, organizations integer) language sql as $$
@@ -39,7 +47,8 @@ create procedure bench.make_batches(kind text, size integer, batches integer, or
       'user_id', bench.organization(1000000 + floor(2000 * e.y)::integer),
       'input_tokens', 500 + floor(4000 * e.z)::integer, 'output_tokens', floor(900 * e.y)::integer,
       'classes', jsonb_build_object('cache_read', floor(400 * e.z)::integer),
-      'duration_ms', 200 + floor(5000 * e.z)::integer, 'session_id', 's-' || floor(100000 * e.y)))::text
+      'duration_ms', 200 + floor(5000 * e.z)::integer, 'session_id', 's-' || floor(100000 * e.y),
+      'request_metadata', bench.metadata(make_batches.kind || b || '-' || e.n)))::text
     from (
       select g as n, random() as x, random() as y, random() as z,
         date_trunc('milliseconds', now() - random() * interval '10 minutes') as at

@@ -17,7 +17,7 @@ export interface Recording {
 const COPY_ROWS = 10_000;
 
 const COLUMNS =
-  "user_id, organization_id, provider, model, tool_name, operation, input_tokens, output_tokens, cost_usd, created_at, duration_ms";
+  "user_id, organization_id, provider, model, tool_name, operation, input_tokens, output_tokens, cost_usd, created_at, duration_ms, request_metadata";
 
 interface Way {
   script: string;
@@ -139,7 +139,8 @@ async function writeRows(url: string, file: string, columns: string): Promise<vo
     const rows = await sql<{ line: string }[]>`
       select concat_ws(',', ${sql.unsafe(columns.startsWith("id") ? "gen_random_uuid()," : "")}
         bench.organization(1000000 + g % 2000), bench.organization(bench.pick_organization(random(), 1000)), m.provider,
-        m.model, t.tool, 'generate', 500 + g % 4000, g % 900, 0.012345, now() - g * interval '60 milliseconds', 200 + g % 5000) as line
+        m.model, t.tool, 'generate', 500 + g % 4000, g % 900, 0.012345, now() - g * interval '60 milliseconds', 200 + g % 5000,
+        '"' || replace(bench.metadata(g::text)::text, '"', '""') || '"') as line
       from generate_series(1, ${COPY_ROWS}) as g
       join bench.models as m on m.n = g % 6
       join bench.tools as t on t.n = g / 6 % 6`;

@@ -1,173 +1,347 @@
 -- Batches: many events in one call; good ones land, bad ones are named.
 
 create function tally.write_events(
-  events tally.checked_event[], refused uuid[], out recorded integer, out replayed integer[])
+  events jsonb, skipped integer[], at timestamptz, late_limit interval, out recorded integer, out rejected jsonb)
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_has_keys boolean;
-  v_needs_model boolean;
-  v_eligible integer;
-  v_claimed uuid[];
-  v_written uuid[];
+  v_is_operator boolean := tally.is_operator();
+  v_user_id uuid := auth.uid();
+  v_earliest timestamptz;
+  v_latest timestamptz;
 begin
-  select count(*), bool_or((c.event).idempotency_key is not null), bool_or(c.price_id is null or c.priced_model <> (c.event).model)
-  into v_eligible, v_has_keys, v_needs_model
-  from unnest(write_events.events) as c
-  where c.problem is null and (c.event).organization_id <> all (write_events.refused);
-  perform tally.ensure_month(m.month)
-  from (
-    select distinct date_trunc('month', (c.event).created_at, 'UTC') as month
-    from unnest(write_events.events) as c
-    where c.problem is null
-  ) as m;
-  if v_needs_model then
-    perform tally.remember_model(m.provider, m.model)
+  select write_events.at - coalesce(write_events.late_limit, s.event_late_limit), write_events.at + s.event_early_limit
+  into v_earliest, v_latest
+  from tally.settings as s;
+  -- One statement, so that the events and their effect land together or not at all. What is plain (text tokens
+  -- and units at list prices, a text of ordinary length) is checked and priced here for all of it at once; any
+  -- other event goes through tally.check_event, whose answer the plain ones equal. `offset 0` keeps what a step
+  -- computes from being computed again wherever the next one names it.
+  with stated as materialized (
+    select e.*,
+      case when e.id is null then date_trunc('milliseconds', coalesce(e.created_at, write_events.at)) else
+        timestamptz 'epoch' + ('x' || translate(left(e.id::text, 13), '-', ''))::bit(48)::bigint * interval '1 millisecond'
+      end as happened_at,
+      coalesce(e.service_tier, 'standard') as tier
+    from rows from (
+      jsonb_populate_recordset(null::tally.event, write_events.events), jsonb_array_elements(write_events.events)
+    ) with ordinality as e (organization_id, id, created_at, provider, model, tool_name, operation, resource_type,
+      service_tier, status, user_id, api_key_id, execution_id, session_id, workflow_id, input_tokens, output_tokens,
+      classes, units, unit_type, cost_usd, duration_ms, is_estimated, is_byok, idempotency_key, request_metadata,
+      raw, place)
+    where e.place <> all (write_events.skipped)
+  ),
+  span as materialized (
+    select array_agg(distinct s.organization_id) as organization_ids,
+      min(s.happened_at) filter (where s.happened_at between v_earliest and v_latest) as starts_at,
+      max(s.happened_at) filter (where s.happened_at between v_earliest and v_latest) as ends_at
+    from stated as s
+  ),
+  models as materialized (
+    select array_agg(m.provider) as providers, array_agg(m.model) as models, array_agg(m.tier) as tiers
+    from (select distinct s.provider, s.model, s.tier from stated as s) as m
+    where btrim(m.provider) <> '' and btrim(m.model) <> ''
+  ),
+  payers as materialized (
+    select p.*
+    from span cross join lateral tally.batch_payers(span.organization_ids, span.starts_at, span.ends_at) as p
+  ),
+  cards as materialized (
+    select c.*
+    from span
+    cross join models
+    cross join lateral tally.batch_cards(models.providers, models.models, models.tiers, span.starts_at, span.ends_at) as c
+  ),
+  given as (
+    select s.*,
+      (s.classes -> 'input')::numeric as given_input,
+      (s.classes -> 'output')::numeric as given_output,
+      coalesce((s.classes -> 'cache_read')::numeric, 0) as cache_read,
+      coalesce((s.classes -> 'cache_write')::numeric, 0) as cache_write,
+      coalesce((s.classes -> 'reasoning')::numeric, 0) as reasoning,
+      case when s.unit_type is not null then tally.unit_class(s.unit_type) end as unit_class,
+      concat_ws(' ', s.provider, s.model, s.tool_name, s.operation, s.resource_type, s.service_tier, s.session_id,
+        s.workflow_id, s.unit_type, s.idempotency_key) as texts
+    from stated as s
+    offset 0
+  ),
+  -- As tally.complete_quantities: what no class names is plain text, and totals follow from the classes.
+  counted as (
+    select g.*,
+      coalesce(g.given_input, g.input_tokens - g.cache_read - g.cache_write, 0) as input,
+      coalesce(g.given_output, g.output_tokens - g.reasoning, 0) as output,
+      coalesce(g.input_tokens, (coalesce(g.given_input, 0) + g.cache_read + g.cache_write)::bigint) as all_input,
+      coalesce(g.output_tokens, (coalesce(g.given_output, 0) + g.reasoning)::bigint) as all_output
+    from given as g
+    offset 0
+  ),
+  judged as materialized (
+    select k.place::integer as place, k.organization_id,
+      coalesce(k.id, case when k.happened_at between v_earliest and v_latest then tally.uuid_v7(k.happened_at) end) as id,
+      k.happened_at as created_at, k.provider, k.model, k.tool_name, k.operation,
+      coalesce(k.resource_type, 'token') as resource_type, k.tier as service_tier, coalesce(k.status, 'success') as status,
+      coalesce(k.user_id, v_user_id) as user_id, k.api_key_id, k.execution_id, k.session_id, k.workflow_id,
+      k.all_input as input_tokens, k.all_output as output_tokens,
+      case when k.given_input is null and k.input > 0 then
+        case when k.given_output is null and k.output > 0 then
+          coalesce(k.classes, '{}') || jsonb_build_object('input', k.input, 'output', k.output)
+        else coalesce(k.classes, '{}') || jsonb_build_object('input', k.input) end
+      when k.given_output is null and k.output > 0 then coalesce(k.classes, '{}') || jsonb_build_object('output', k.output)
+      else coalesce(k.classes, '{}') end as classes,
+      k.units, k.unit_class as unit_type,
+      case when k.cost_usd is null then trim_scale(p.factor * (
+        case when k.input = 0 then 0 else k.input * c.input_price end
+        + case when k.cache_read = 0 then 0 else k.cache_read * c.cache_read_price end
+        + case when k.cache_write = 0 then 0 else k.cache_write * c.cache_write_price end
+        + case when k.output = 0 then 0 else k.output * c.output_price end
+        + case when k.reasoning = 0 then 0 else k.reasoning * c.reasoning_price end
+        + case when k.unit_class is null or k.units = 0 then 0 else k.units * (c.unit_prices -> k.unit_class)::numeric end
+        + case when c.price_id is not null then 0 end))
+      else k.cost_usd end as cost_usd,
+      k.duration_ms, coalesce(k.is_estimated, false) as is_estimated, coalesce(k.is_byok, false) as is_byok,
+      k.idempotency_key, k.request_metadata, case when k.cost_usd is null then c.price_id end as price_id, c.priced_model,
+      p.refusal, k.raw,
+      coalesce(p.refusal is null and p.factor is not null and c.from_tokens is not null
+        and k.raw - '{organization_id,provider,model,id,input_tokens,output_tokens,created_at,classes,request_metadata,idempotency_key,tool_name,user_id,session_id,duration_ms,operation,status,api_key_id,service_tier,resource_type,workflow_id,execution_id,units,unit_type,is_estimated,is_byok,cost_usd}'::text[] = '{}'
+        and (k.classes is null or k.classes - '{input,cache_read,cache_write,output,reasoning}'::text[] = '{}')
+        and num_nonnulls(k.input_tokens, k.output_tokens, k.classes, k.units, k.cost_usd) > 0
+        and least(k.input, k.output, k.cache_read, k.cache_write, k.reasoning) >= 0
+        and k.input + k.cache_read + k.cache_write = k.all_input
+        and k.output + k.reasoning = k.all_output
+        and k.all_input <= 1000000000000 and k.all_output <= 1000000000000
+        and (k.classes is null
+          or scale(k.input + k.cache_read + k.cache_write) = 0 and scale(k.output + k.reasoning) = 0)
+        and (k.units is null and k.unit_type is null
+          or k.unit_class is not null and k.units is not null and k.units between 0 and 1000000000000000)
+        and (k.id is null or substr(k.id::text, 15, 1) = '7')
+        and (k.id is null or k.created_at is null or k.happened_at = date_trunc('milliseconds', k.created_at))
+        and k.happened_at between v_earliest and v_latest
+        and (k.status is null or k.status in ('success', 'failed', 'timeout', 'aborted'))
+        and (k.duration_ms is null or k.duration_ms >= 0)
+        and (k.cost_usd is null or k.cost_usd between 0 and 1000000000)
+        and (v_is_operator or k.cost_usd is null and k.api_key_id is null and (k.user_id is null or k.user_id = v_user_id))
+        -- A text that is long, or may be an object or a list, is looked at one by one.
+        and octet_length(k.texts) <= 256 and strpos(k.texts, '{') = 0 and strpos(k.texts, '[') = 0
+        and (k.idempotency_key is null or k.idempotency_key <> '')
+        and (k.request_metadata is null
+          or jsonb_typeof(k.request_metadata) = 'object' and octet_length(k.request_metadata::text) <= 16384), false)
+      as is_plain
+    from counted as k
+    left join payers as p on p.organization_id = k.organization_id
+    left join cards as c on c.provider = k.provider and c.model = k.model and c.service_tier = k.tier
+      and k.all_input >= c.from_tokens and k.all_input < c.below_tokens
+  ),
+  odd as materialized (
+    select j.place, c.event, c.price_id, c.priced_model, coalesce(c.problem, j.refusal) as problem
+    from judged as j
+    cross join lateral tally.check_event(j.raw, write_events.at, write_events.late_limit) as c
+    where not j.is_plain
+  ),
+  eligible as not materialized (
+    select j.place, j.organization_id, j.id, j.created_at, j.provider, j.model, j.tool_name, j.operation, j.resource_type,
+      j.service_tier, j.status, j.user_id, j.api_key_id, j.execution_id, j.session_id, j.workflow_id, j.input_tokens,
+      j.output_tokens,
+      case when j.unit_type is null then j.classes else j.classes || jsonb_build_object(j.unit_type, j.units) end as classes,
+      j.units, j.unit_type, j.cost_usd, j.duration_ms, j.is_estimated, j.is_byok, j.idempotency_key,
+      j.request_metadata, j.price_id, j.priced_model
+    from judged as j
+    where j.is_plain
+    union all
+    select o.place, (o.event).*, o.price_id, o.priced_model
+    from odd as o
+    where o.problem is null
+  ),
+  remembered as materialized (
+    select tally.remember_model(m.provider, m.model)
     from (
-      select distinct (c.event).provider, (c.event).model
-      from unnest(write_events.events) as c
-      where c.problem is null and (c.price_id is null or c.priced_model <> (c.event).model)
+      select distinct e.provider, e.model from eligible as e
+      where e.price_id is null or e.priced_model <> e.model
       order by 1, 2
-    ) as m;
-  end if;
-  if v_has_keys then
-    with claimed as (
-      insert into tally.idempotency_keys as k (organization_id, idempotency_key, event_id)
-      select (c.event).organization_id, (c.event).idempotency_key, (c.event).id
-      from unnest(write_events.events) with ordinality
-        as c (event, price_id, priced_model, states_id, states_time, states_cost, problem, place)
-      where c.problem is null and (c.event).organization_id <> all (write_events.refused)
-        and (c.event).idempotency_key is not null
-      order by (c.event).organization_id, (c.event).idempotency_key, c.place
-      on conflict do nothing
-      returning k.event_id
-    )
-    select array_agg(c.event_id) into v_claimed from claimed as c;
-  end if;
-
-  -- One statement, rows in the order of their key: the events and their effect land together or not at all.
-  with written as (
+    ) as m
+  ),
+  claimed as (
+    insert into tally.idempotency_keys as k (organization_id, idempotency_key, event_id)
+    select e.organization_id, e.idempotency_key, e.id
+    from eligible as e
+    where e.idempotency_key is not null and (select count(*) from remembered) >= 0
+    order by e.organization_id, e.idempotency_key, e.place
+    returning k.event_id
+  ),
+  written as (
     insert into public.token_usage as u (organization_id, id, created_at, input_tokens, output_tokens, price_id,
       user_id, api_key_id, execution_id, duration_ms, is_estimated, is_byok, provider, model, tool_name,
       operation, resource_type, service_tier, status, session_id, workflow_id, idempotency_key, unit_type,
       units, cost_usd, classes, request_metadata)
-    select (c.event).organization_id, (c.event).id, (c.event).created_at, (c.event).input_tokens,
-      (c.event).output_tokens, c.price_id, (c.event).user_id, (c.event).api_key_id, (c.event).execution_id,
-      (c.event).duration_ms, (c.event).is_estimated, (c.event).is_byok, (c.event).provider, (c.event).model,
-      (c.event).tool_name, (c.event).operation, (c.event).resource_type, (c.event).service_tier, (c.event).status,
-      (c.event).session_id, (c.event).workflow_id, (c.event).idempotency_key, (c.event).unit_type, (c.event).units,
-      (c.event).cost_usd, (c.event).classes, (c.event).request_metadata
-    from unnest(write_events.events) as c
-    where c.problem is null and (c.event).organization_id <> all (write_events.refused)
-      and ((c.event).idempotency_key is null or (c.event).id = any (v_claimed))
-    order by (c.event).organization_id, (c.event).created_at, (c.event).id
-    on conflict (organization_id, created_at, id) do nothing
+    select e.organization_id, e.id, e.created_at, e.input_tokens, e.output_tokens, e.price_id, e.user_id, e.api_key_id,
+      e.execution_id, e.duration_ms, e.is_estimated, e.is_byok, e.provider, e.model, e.tool_name, e.operation,
+      e.resource_type, e.service_tier, e.status, e.session_id, e.workflow_id, e.idempotency_key, e.unit_type, e.units,
+      e.cost_usd, e.classes, e.request_metadata
+    from eligible as e
+    where (select count(*) from claimed) >= 0
+    order by e.organization_id, e.created_at, e.id
     returning u.organization_id, u.created_at, u.id
   ),
-  counted as (
+  counted_in as (
     insert into tally.usage_deltas (organization_id, due_at, event_ids, event_times, is_beyond_hold)
     select w.organization_id, max(w.created_at), array_agg(w.id), array_agg(w.created_at), true
     from written as w
     group by w.organization_id
   )
-  select count(*), array_agg(w.id) into recorded, v_written from written as w;
-
-  if recorded < v_eligible then
-    select array_agg(e.place order by e.place) into replayed
-    from (
-      select c.place, c.problem, (c.event).id, (c.event).organization_id,
-        row_number() over (partition by (c.event).organization_id, (c.event).id order by
-          (c.event).idempotency_key is not null and (c.event).id <> all (coalesce(v_claimed, '{}')), c.place) as nth
-      from unnest(write_events.events) with ordinality
-        as c (event, price_id, priced_model, states_id, states_time, states_cost, problem, place)
-      where c.problem is null and (c.event).organization_id <> all (write_events.refused)
-    ) as e
-    where e.nth > 1 or e.id <> all (coalesce(v_written, '{}'));
-  end if;
+  select (select count(*) from written),
+    (select coalesce(jsonb_agg(jsonb_build_object('index', o.place - 1) || o.problem), '[]') from odd as o where o.problem is not null)
+  into recorded, rejected;
 end;
 $$;
-comment on function tally.write_events(tally.checked_event[], uuid[]) is
-  'Writes checked events with their keys and their deltas: how many were recorded, and the places (from 1) of those that were there already. Events with a problem or of a refused organization are left out.';
-revoke execute on function tally.write_events(tally.checked_event[], uuid[]) from public, anon, authenticated;
+comment on function tally.write_events(jsonb, integer[], timestamptz, interval) is
+  'Records the events of a JSON array but those at the skipped places (from 1): how many, and which were rejected. Raises when a value has the wrong type, a month has no partition, or one is recorded already.';
+revoke execute on function tally.write_events(jsonb, integer[], timestamptz, interval) from public, anon, authenticated;
 
-create function tally.refused_organizations(events tally.checked_event[])
-returns jsonb
+create function tally.find_known_events(events jsonb, skipped integer[], out known integer[], out repeated integer[])
 language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
-declare
-  v_is_operator boolean := tally.is_operator();
-  v_organization uuid;
-  v_refusals jsonb := '{}'::jsonb;
 begin
-  for v_organization in
-    select d.id
-    from (
-      select distinct (c.event).organization_id as id
-      from unnest(refused_organizations.events) as c
-      where c.problem is null
-    ) as d
-    where not v_is_operator or not exists (select from public.organizations as o where o.id = d.id)
-  loop
-    begin
-      perform tally.require_recorder(v_organization);
-    exception when sqlstate 'PT403' or sqlstate 'PT404' then
-      v_refusals := v_refusals || jsonb_build_object(v_organization,
-        jsonb_build_object('code', sqlstate, 'field', 'organization_id', 'message', sqlerrm));
-    end;
-  end loop;
-  return v_refusals;
+  with named as (
+    select e.place::integer as place,
+      e.id is not null and exists (
+        select from public.token_usage as u
+        where u.organization_id = e.organization_id and u.created_at = tally.uuid_time(e.id) and u.id = e.id
+      ) or e.idempotency_key is not null and exists (
+        select from tally.idempotency_keys as k
+        where k.organization_id = e.organization_id and k.idempotency_key = e.idempotency_key
+      ) as is_known,
+      e.id is not null and row_number() over (partition by e.organization_id, e.id order by e.place) > 1
+      or e.idempotency_key is not null
+        and row_number() over (partition by e.organization_id, e.idempotency_key order by e.place) > 1 as is_repeated
+    from rows from (
+      jsonb_to_recordset(find_known_events.events) as (organization_id uuid, id uuid, idempotency_key text)
+    ) with ordinality as e (organization_id, id, idempotency_key, place)
+    where e.place <> all (find_known_events.skipped)
+  )
+  select coalesce(array_agg(n.place) filter (where n.is_known), '{}'),
+    coalesce(array_agg(n.place) filter (where n.is_repeated and not n.is_known), '{}')
+  into known, repeated
+  from named as n;
 end;
 $$;
-comment on function tally.refused_organizations(tally.checked_event[]) is
-  'The organizations that the caller may not record for, each with its error.';
-revoke execute on function tally.refused_organizations(tally.checked_event[]) from public, anon, authenticated;
+comment on function tally.find_known_events(jsonb, integer[]) is
+  'The places (from 1) of the events whose id or key is recorded already, and of those that repeat one of the same array.';
+revoke execute on function tally.find_known_events(jsonb, integer[]) from public, anon, authenticated;
+
+create function tally.ensure_months(events jsonb, at timestamptz, late_limit interval)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform tally.ensure_month(m.month)
+  from (
+    select distinct date_trunc('month', t.at, 'UTC') as month
+    from jsonb_to_recordset(ensure_months.events) as e (id uuid, created_at timestamptz)
+    cross join tally.settings as s
+    cross join lateral (select case when e.id is null then coalesce(e.created_at, ensure_months.at) else tally.uuid_time(e.id) end) as t (at)
+    where t.at between ensure_months.at - coalesce(ensure_months.late_limit, s.event_late_limit) and ensure_months.at + s.event_early_limit
+    order by month
+  ) as m;
+end;
+$$;
+comment on function tally.ensure_months(jsonb, timestamptz, interval) is
+  'Makes the partitions of a batch when nothing has made them ahead.';
+revoke execute on function tally.ensure_months(jsonb, timestamptz, interval) from public, anon, authenticated;
+
+create function tally.answer_known_event(event jsonb, late_limit interval)
+returns jsonb
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_checked tally.checked_event := tally.check_event(answer_known_event.event, now(), answer_known_event.late_limit);
+  v_problem jsonb := coalesce(v_checked.problem, tally.refusal_of((v_checked.event).organization_id));
+  v_key text := (v_checked.event).idempotency_key;
+begin
+  if v_problem is not null then
+    return v_problem;
+  elsif v_key is not null and not exists (
+    select from tally.idempotency_keys as k
+    where k.organization_id = (v_checked.event).organization_id and k.idempotency_key = v_key
+  ) or (tally.answer_replay(v_checked)).status = 'conflict' then
+    -- A key that names nothing yet comes with the id of an event that was recorded without it.
+    return '{"code": "PT409", "field": "id", "message": "This id or idempotency_key already names another event."}';
+  end if;
+  return null;
+end;
+$$;
+comment on function tally.answer_known_event(jsonb, interval) is
+  'What is wrong with an event whose id or key is recorded already; null: it is a duplicate.';
+revoke execute on function tally.answer_known_event(jsonb, interval) from public, anon, authenticated;
 
 create function tally.record_batch(events jsonb, late_limit interval default null)
 returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_checked tally.checked_event[];
-  v_refusals jsonb;
+  v_events jsonb := record_batch.events;
+  v_skipped integer[] := '{}';
+  v_known integer[] := '{}';
+  v_repeated integer[] := '{}';
+  v_found record;
   v_written record;
-  v_rejected jsonb := '[]'::jsonb;
+  v_recorded integer := 0;
   v_duplicates integer := 0;
-  v_place integer;
-  v_event tally.event;
+  v_rejected jsonb := '[]';
 begin
   if jsonb_typeof(record_batch.events) is distinct from 'array' then
     perform tally.fail('PT400', 'events must be a JSON array.', 'events', 'For one event there is track_usage().');
   elsif jsonb_array_length(record_batch.events) > 10000 then
     perform tally.fail('PT400', 'A batch may hold at most 10000 events.', 'events', 'Send batches of 500.');
   end if;
-  v_checked := tally.check_events(record_batch.events, now(), record_batch.late_limit);
-  v_refusals := tally.refused_organizations(v_checked);
-  v_written := tally.write_events(v_checked, array(select jsonb_object_keys(v_refusals)::uuid));
-  if v_written.recorded + cardinality(coalesce(v_written.replayed, '{}')) < cardinality(v_checked) then
-    select jsonb_agg(jsonb_build_object('index', c.place - 1)
-      || coalesce(c.problem, v_refusals -> ((c.event).organization_id::text)) order by c.place)
-    into v_rejected
-    from unnest(v_checked) with ordinality
-      as c (event, price_id, priced_model, states_id, states_time, states_cost, problem, place)
-    where c.problem is not null or v_refusals ? ((c.event).organization_id::text);
-  end if;
-  -- Asked in a statement of its own, which sees what a concurrent first writer has committed.
-  foreach v_place in array coalesce(v_written.replayed, '{}') loop
-    if (tally.answer_replay(v_checked[v_place])).status = 'duplicate' then
-      v_duplicates := v_duplicates + 1;
-    else
-      v_event := (v_checked[v_place]).event;
-      -- A key that was claimed for an id which turned out to be taken goes back.
-      delete from tally.idempotency_keys as k
-      using public.token_usage as u
-      where k.organization_id = v_event.organization_id and k.idempotency_key = v_event.idempotency_key
-        and u.organization_id = k.organization_id and u.created_at = tally.uuid_time(k.event_id) and u.id = k.event_id
-        and u.idempotency_key is distinct from k.idempotency_key;
-      v_rejected := v_rejected || jsonb_build_object('index', v_place - 1, 'code', 'PT409', 'field', 'id',
-        'message', 'This id or idempotency_key already names another event.');
-    end if;
+  -- Nearly always one round. What cannot go with the others is taken out, and the others are written again.
+  loop
+    begin
+      v_written := tally.write_events(v_events, v_skipped, now(), record_batch.late_limit);
+      v_recorded := v_recorded + v_written.recorded;
+      v_rejected := v_rejected || v_written.rejected;
+      exit when v_repeated = '{}';
+      -- Now that the first of each is written, its twins.
+      v_skipped := array(select p from generate_series(1, jsonb_array_length(v_events)) as p where p <> all (v_repeated));
+      v_repeated := '{}';
+    exception
+      when unique_violation then
+        -- In a statement of its own, which sees what a concurrent first writer has committed.
+        v_found := tally.find_known_events(v_events, v_skipped);
+        if v_found.known = '{}' and v_found.repeated = '{}' then
+          raise;
+        end if;
+        v_known := v_known || v_found.known;
+        v_repeated := v_repeated || v_found.repeated;
+        v_skipped := v_skipped || v_found.known || v_found.repeated;
+      when check_violation then
+        perform tally.ensure_months(v_events, now(), record_batch.late_limit);
+      when data_exception or invalid_parameter_value or datatype_mismatch then
+        -- Some value has the wrong type; which one, each event says.
+        select array_agg(e.place) as places,
+          jsonb_agg(jsonb_build_object('index', e.place - 1) || c.problem) as problems
+        into v_found
+        from jsonb_array_elements(v_events) with ordinality as e (raw, place)
+        cross join lateral tally.check_event(e.raw, now(), record_batch.late_limit) as c
+        where e.place <> all (v_skipped) and c.problem is not null;
+        if v_found.places is null then
+          raise;
+        end if;
+        v_rejected := v_rejected || v_found.problems;
+        v_skipped := v_skipped || v_found.places;
+        select jsonb_agg(case when e.place = any (v_skipped) then '{}' else e.raw end order by e.place) into v_events
+        from jsonb_array_elements(v_events) with ordinality as e (raw, place);
+    end;
   end loop;
-  return jsonb_build_object('recorded', v_written.recorded, 'duplicates', v_duplicates, 'rejected', v_rejected);
+  if v_known <> '{}' then
+    select count(*) filter (where a.problem is null),
+      v_rejected || coalesce(jsonb_agg(jsonb_build_object('index', k.place - 1) || a.problem) filter (where a.problem is not null), '[]')
+    into v_duplicates, v_rejected
+    from unnest(v_known) as k (place)
+    cross join lateral tally.answer_known_event(v_events -> (k.place - 1), record_batch.late_limit) as a (problem);
+  end if;
+  if v_rejected <> '[]' then
+    select jsonb_agg(r order by (r -> 'index')::integer) into v_rejected from jsonb_array_elements(v_rejected) as r;
+  end if;
+  return jsonb_build_object('recorded', v_recorded, 'duplicates', v_duplicates, 'rejected', v_rejected);
 end;
 $$;
 comment on function tally.record_batch(jsonb, interval) is

@@ -26,22 +26,13 @@ export function askToCheck(note: (estimate: Estimate) => void): Ask {
         coalesce(sum(e.cost_usd) filter (where e.problem is null and not e.is_known), 0)::text as cost_usd,
         count(*) filter (where e.problem is null and not e.is_known and e.cost_usd is null)::integer as unpriced
       from (
-        select c.place, (c.event).cost_usd, k.is_known, coalesce(
-          c.problem,
-          b.refusals -> ((c.event).organization_id::text),
-          case when k.is_known and (tally.answer_replay(b.events[c.place])).status = 'conflict' then
-            jsonb_build_object('code', 'PT409', 'field', 'id',
-              'message', 'This id or idempotency_key already names another event.')
-          end) as problem
-        from (
-          select a.events, tally.refused_organizations(a.events) as refusals
-          from (
-            select tally.check_events(${events}::text::jsonb, now(), interval '100 years') as events offset 0
-          ) as a
-          offset 0
-        ) as b
-        cross join lateral unnest(b.events) with ordinality
-          as c (event, price_id, priced_model, states_id, states_time, states_cost, problem, place)
+        select e.place, (c.event).cost_usd, k.is_known, case
+            when c.problem is not null then c.problem
+            when k.is_known then tally.answer_known_event(e.raw, interval '100 years')
+            else tally.refusal_of((c.event).organization_id)
+          end as problem
+        from jsonb_array_elements(${events}::text::jsonb) with ordinality as e (raw, place)
+        cross join lateral tally.check_event(e.raw, now(), interval '100 years') as c
         cross join lateral (
           select exists (
             select from public.token_usage as u
