@@ -14,6 +14,8 @@ import type { Answer } from "./idempotency.ts";
  *   does not count
  * - `POST /__fake/webhook` `{ url, secret }`: where events go
  * - `POST /__fake/events` `{ type, object }`: sends an event of the first version
+ * - `POST /__fake/entitlements` `{ customer, lookup_keys }`: what a customer has bought from now on; sends
+ *   the event that tells it, with the first ten
  * - `POST /__fake/error-reports`: sends what the asynchronous checks found
  */
 export async function answerControl(
@@ -54,6 +56,8 @@ export async function answerControl(
         status: 200,
         body: await account.webhooks.sendSnapshot(text("type"), values.object),
       };
+    case "POST /entitlements":
+      return { status: 200, body: await entitle(account, text("customer"), values.lookup_keys) };
     case "POST /error-reports":
       return { status: 200, body: { sent: await account.webhooks.sendErrorReports() } };
     default:
@@ -75,6 +79,30 @@ function refuseNext(account: Account, customer: string, code: string): void {
     account.lateRefusal = undefined;
     return { code, message: `The event was accepted and does not count: ${code}` };
   };
+}
+
+/** How many entries of a list an event holds. */
+const LISTED = 10;
+
+async function entitle(account: Account, customer: string, keys: unknown) {
+  const object = "entitlements.active_entitlement";
+  for (const old of account.list(object)) {
+    if (old.customer === customer) account.objects.delete(old.id);
+  }
+  const entitlements = (Array.isArray(keys) ? keys : []).map((key) =>
+    account.store("ent", object, { customer, lookup_key: String(key), feature: `feat_${key}` }),
+  );
+  return await account.webhooks.sendSnapshot("entitlements.active_entitlement_summary.updated", {
+    object: "entitlements.active_entitlement_summary",
+    customer,
+    livemode: false,
+    entitlements: {
+      object: "list",
+      has_more: entitlements.length > LISTED,
+      data: entitlements.slice(0, LISTED),
+      url: `/v1/customer/${customer}/entitlements`,
+    },
+  });
 }
 
 const HOUR_MS = 3_600_000;

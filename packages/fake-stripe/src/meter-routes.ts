@@ -5,7 +5,6 @@ import { noSuch, StripeFailure } from "./stripe-failure.ts";
 import type { Formula, Meter } from "./usage.ts";
 
 const PAGE = { limit: integer, starting_after: text(), ending_before: text() };
-const _HOUR_S = 3600;
 
 /** Meters and what is sent to them. */
 export const METER_ROUTES: Route[] = [
@@ -117,7 +116,9 @@ function createPrice({ account, values }: Call) {
       name: textOf(objectOf(values.product_data).name),
     }).id;
   const lookupKey = textOf(values.lookup_key);
-  if (account.list("price").some((price) => lookupKey && price.lookup_key === lookupKey)) {
+  const holder = account.list("price").find((price) => lookupKey && price.lookup_key === lookupKey);
+  if (holder && textOf(values.transfer_lookup_key) === "true") holder.lookup_key = null;
+  else if (holder) {
     throw new StripeFailure(400, `A price (\`${lookupKey}\`) already uses that lookup key.`, {
       param: "lookup_key",
     });

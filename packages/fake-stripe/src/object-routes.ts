@@ -49,8 +49,31 @@ export const OBJECT_ROUTES: Route[] = [
       const keys = Array.isArray(values.lookup_keys) ? values.lookup_keys : null;
       const prices = account
         .list("price")
-        .filter((price) => !keys || keys.some((key) => key === price.lookup_key));
+        .filter((price) => !keys || keys.some((key) => key === price.lookup_key))
+        .filter((price) => !values.active || String(price.active) === values.active);
       return pageOf(prices, values, "/v1/prices");
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/prices/:id",
+    shapes: { active: boolean },
+    answer: ({ account, ids: [id = ""], values }) => {
+      const price = account.objects.get(id);
+      if (price?.object !== "price") throw noSuch("price", id, "id");
+      if (values.active) price.active = values.active === "true";
+      return price;
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/entitlements/active_entitlements",
+    shapes: { ...PAGE, customer: required(text()) },
+    answer: ({ account, values }) => {
+      const entitlements = account
+        .list("entitlements.active_entitlement")
+        .filter(({ customer }) => customer === values.customer);
+      return pageOf(entitlements, values, "/v1/entitlements/active_entitlements");
     },
   },
   {

@@ -56,7 +56,8 @@ export class Usage {
   }
 
   meterOf(eventName: string): Meter | undefined {
-    return [...this.meters.values()].find((meter) => meter.eventName === eventName);
+    const meters = [...this.meters.values()].filter((meter) => meter.eventName === eventName);
+    return meters.find(({ isActive }) => isActive) ?? meters[0];
   }
 
   /** What is wrong with an event; null when it counts. */

@@ -22,8 +22,9 @@ export function runScheduler(
       if (found?.has_tick) {
         await sql`select tally.tick()`;
         await deliverAlerts(sql, info);
-        if (Date.now() - reportedAt >= REPORT_INTERVAL_MS && (await reportUsage(sql, info))) {
+        if (Date.now() - reportedAt >= REPORT_INTERVAL_MS && (await hasDueBilling(sql))) {
           reportedAt = Date.now();
+          await call("stripe-report", info);
         }
       }
     } catch (error) {
@@ -53,13 +54,11 @@ async function deliverAlerts(sql: Sql, target: Target): Promise<void> {
   if (row?.is_due) await call("alerts", target);
 }
 
-/** Whether there was anything to report. */
-async function reportUsage(sql: Sql, target: Target): Promise<boolean> {
+async function hasDueBilling(sql: Sql): Promise<boolean> {
   const [found] = await sql`
     select to_regprocedure('tally.has_due_billing(timestamptz)') is not null as has_billing`;
   if (!found?.has_billing) return false;
   const [row] = await sql`select tally.has_due_billing() as is_due`;
-  if (row?.is_due) await call("stripe-report", target);
   return row?.is_due;
 }
 

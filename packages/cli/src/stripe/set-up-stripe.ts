@@ -43,7 +43,7 @@ export interface SetUpMeter {
  * Makes the meters and prices that are not there yet. Running it again changes nothing: meters are found
  * by their event name, prices by their lookup key, which are the same.
  *
- * @throws {CliError} when an existing meter counts in another way
+ * @throws {CliError} when an existing meter counts in another way, or an existing price costs otherwise
  */
 export async function setUpStripe(stripe: Stripe, options: SetUpOptions): Promise<SetUpMeter[]> {
   const existing = await stripe.billing.meters
@@ -82,6 +82,23 @@ function checkMeter(meter: Stripe.Billing.Meter): void {
   );
 }
 
+function checkPrice(
+  price: Stripe.Price,
+  wanted: { centsPerUnit: string; currency: string; meterId: string | null },
+): void {
+  const { unit_amount_decimal: amount, currency, recurring } = price;
+  const isWanted =
+    amount !== null &&
+    Stripe.Decimal.from(wanted.centsPerUnit).eq(amount) &&
+    currency === wanted.currency &&
+    recurring?.meter === wanted.meterId;
+  if (isWanted) return;
+  throw new CliError(
+    `The price ${price.lookup_key} (${price.id}) is another one: ${amount} cents (${currency}) a unit of ${recurring?.meter ?? "no meter"}.`,
+    "Prices cannot be changed: archive it in Stripe, or take its lookup key away, then run this again. Subscriptions keep their price until you move them.",
+  );
+}
+
 async function makeMeter(
   stripe: Stripe,
   { eventName, displayName }: { eventName: string; displayName: string },
@@ -103,12 +120,21 @@ async function setUpPrice(
 ): Promise<Pick<SetUpMeter, "price" | "priceId">> {
   const { centsPerUnit } = meter.wanted;
   if (centsPerUnit === null) return { price: "none", priceId: null };
-  const { data } = await stripe.prices.list({ lookup_keys: [meter.eventName], limit: 1 });
-  if (data[0]) return { price: "found", priceId: data[0].id };
+  const { data } = await stripe.prices.list({
+    lookup_keys: [meter.eventName],
+    active: true,
+    limit: 1,
+  });
+  if (data[0]) {
+    checkPrice(data[0], { centsPerUnit, currency, meterId: meter.meterId });
+    return { price: "found", priceId: data[0].id };
+  }
   if (isDryRun || meter.meterId === null) return { price: "missing", priceId: null };
   const price = await stripe.prices.create({
     currency,
     lookup_key: meter.eventName,
+    // A price that was archived may still have it.
+    transfer_lookup_key: true,
     product_data: { name: meter.displayName },
     // More decimals than a number of JavaScript keeps.
     unit_amount_decimal: Stripe.Decimal.from(centsPerUnit),

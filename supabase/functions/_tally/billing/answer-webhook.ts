@@ -5,6 +5,7 @@ import { TallyError } from "../errors.ts";
 import type { RequestContext } from "../handle-request.ts";
 import { isJsonObject, type JsonObject, readBody } from "../read-body.ts";
 import { readStripeSettings, readWebhookSecrets } from "./billing-settings.ts";
+import { completeEvent } from "./complete-event.ts";
 import { openStripe } from "./open-stripe.ts";
 import { readMeterErrors } from "./read-meter-errors.ts";
 
@@ -30,8 +31,10 @@ export function answerWebhook(variable: ReadVariable) {
     await verifySignature(body, signature, secrets, context.deps.now());
     const event = parseEvent(body);
     const { database } = context.deps;
+    const stripe = () => openStripe(readStripeSettings(variable));
     if (event.object !== "v2.core.event") {
-      const rows = await database.query<{ answer: JsonObject }>(SNAPSHOT, [body]);
+      const whole = await completeEvent(event, stripe);
+      const rows = await database.query<{ answer: JsonObject }>(SNAPSHOT, [JSON.stringify(whole)]);
       return Response.json(onlyRow(rows).answer);
     }
     const type = String(event.type);
@@ -39,8 +42,7 @@ export function answerWebhook(variable: ReadVariable) {
       return Response.json({ status: "ignored" });
     }
     // Thin: only its id can be relied on, the rest is fetched.
-    const stripe = openStripe(readStripeSettings(variable));
-    const errors = readMeterErrors(await stripe.v2.core.events.retrieve(String(event.id)));
+    const errors = readMeterErrors(await stripe().v2.core.events.retrieve(String(event.id)));
     const rows = await database.query<{ answer: JsonObject }>(ERRORS, [
       errors.eventId,
       errors.meterId,
