@@ -43,6 +43,14 @@ async function tallybase(...args: string[]): Promise<{ code: number; output: str
   }
 }
 
+/** How many meters and prices Stripe was asked to make or change. */
+async function writes(): Promise<number> {
+  const requests = (await control("requests")) as { method: string; path: string }[];
+  return requests.filter(
+    ({ method, path }) => method === "POST" && /^\/v1\/(billing\/meters|prices)/.test(path),
+  ).length;
+}
+
 test("usage of closed hours reaches Stripe once, however many report", async () => {
   const billed = await createBilled();
   await spend(billed, "0.0000015", 5);
@@ -69,6 +77,31 @@ test("a 500 after the event was counted counts it once", async () => {
   }, WAIT);
   expect(await countedFor(billed)).toEqual([500_000]);
 });
+
+test("nobody asks: the scheduler of the stack reports within a minute", async () => {
+  const billed = await createBilled();
+  await spend(billed, "0.125", 7);
+  await sql`select public.mirror_credit(${billed.organizationId})`;
+  await sql`select public.grant_credit(${billed.organizationId}, 3)`;
+  await vi.waitFor(async () => expect(await countedFor(billed)).toEqual([125_000]), {
+    timeout: 80_000,
+    interval: 1_000,
+  });
+  // What was granted here is granted there by the same runs.
+  await vi.waitFor(
+    async () => {
+      const response = await fetch(
+        `${stack.FAKE_STRIPE_URL}/v1/billing/credit_grants?customer=${billed.customerId}`,
+        { headers: { authorization: "Bearer sk_test_x" } },
+      );
+      const { data } = (await response.json()) as { data: { amount: unknown }[] };
+      expect(data.map(({ amount }) => amount)).toEqual([
+        { type: "monetary", monetary: { currency: "usd", value: 300 } },
+      ]);
+    },
+    { timeout: 80_000, interval: 1_000 },
+  );
+}, 180_000);
 
 test("only the secret key reports; members read what was", async () => {
   const billed = await createBilled();
@@ -103,11 +136,23 @@ test("only the secret key reports; members read what was", async () => {
 test("the command line sets up, reports, compares and shows drift", async () => {
   const billed = await createBilled();
   await spend(billed, "0.75", 6);
+  const before = await writes();
+  const dry = await tallybase("setup", "--dry-run", "--json", "--metric", "units=0.5");
+  expect([dry.code, JSON.parse(dry.output)]).toMatchObject([
+    0,
+    [{ eventName: "tallybase_units", meter: "missing", price: "missing" }],
+  ]);
   const setup = await tallybase("setup", "--json");
   expect(JSON.parse(setup.output)).toMatchObject([
     { eventName: METER, meter: "found", price: "found" },
   ]);
-  expect((await tallybase("report")).code).toBe(0);
+  expect(await writes()).toBe(before);
+  expect(
+    (await sql`select from public.billing_meters where event_name = 'tallybase_units'`).length,
+  ).toBe(0);
+  const reported = await tallybase("report", "--json");
+  expect(reported.code).toBe(0);
+  expect(Object.keys(JSON.parse(reported.output))).toContain("delivered");
   await vi.waitFor(async () => expect(await countedFor(billed)).toEqual([750_000]), WAIT);
 
   const organization = ["--organization", billed.organizationId];

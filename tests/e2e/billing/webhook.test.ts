@@ -1,13 +1,16 @@
 import { randomUUID } from "node:crypto";
+import { createClient } from "@supabase/supabase-js";
 import Stripe from "stripe";
 import { afterAll, expect, test, vi } from "vitest";
 import { LOCAL_WEBHOOK_SECRET } from "../../../packages/cli/src/stack/stripe-settings.ts";
 import {
+  addMember,
   type Billed,
   callFunction,
   control,
   countedFor,
   createBilled,
+  createUser,
   report,
   spend,
   sql,
@@ -107,6 +110,36 @@ test("a subscription gives a plan; its end reports the last hour at once", async
   expect(await send(eventOf("customer.subscription.deleted", over))).toMatchObject({ status: 200 });
   await report();
   await vi.waitFor(async () => expect(await countedFor(billed)).toEqual([1_000_000]), WAIT);
+});
+
+test("features that are bought open and close gates, however many there are", async () => {
+  const billed = await createBilled();
+  const user = await createUser();
+  await addMember(billed.organizationId, user.id);
+  const member = createClient(stack.API_URL, stack.PUBLISHABLE_KEY, {
+    global: { headers: { authorization: `Bearer ${user.token}` } },
+  });
+  const has = async (key: string) => {
+    const { data, error } = await member.rpc("has_entitlement", {
+      organization_id: billed.organizationId,
+      lookup_key: key,
+    });
+    expect(error).toBeNull();
+    return data;
+  };
+  // Stripe itself tells the webhook.
+  const buy = (keys: string[]) =>
+    control("entitlements", { customer: billed.customerId, lookup_keys: keys });
+  const keys = Array.from({ length: 14 }, (_, index) => `feature_${index}`);
+  expect(await has("feature_13")).toBe(false);
+  expect(await buy(keys)).toMatchObject({ status: 200 });
+  expect([await has("feature_0"), await has("feature_13"), await has("other")]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  await buy(["feature_13"]);
+  expect([await has("feature_0"), await has("feature_13")]).toEqual([false, true]);
 });
 
 test("what Stripe cannot count after all is told by a thin event, and its hour is checked", async () => {
