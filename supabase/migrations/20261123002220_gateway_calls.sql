@@ -1,48 +1,25 @@
 -- A call through the gateway: one statement to admit it, one to record it.
 
-create function tally.check_gateway_caller(organization_id uuid, call jsonb)
+create function tally.refuse_gateway_caller(call jsonb, scopes text[], event_id uuid)
 returns void
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = ''
 as $$
-declare
-  v_scopes text[];
-  v_event_id uuid;
 begin
-  -- Whoever calls was looked at before the call was read; this is what counts, so that a key ends at
-  -- once when it is revoked.
-  if check_gateway_caller.call ? 'api_key' then
-    -- As tally.verify_api_key does, whose plan would be made anew by each call.
-    select k.scopes into v_scopes
-    from public.api_keys as k
-    where k.key_hash = sha256(convert_to(check_gateway_caller.call ->> 'api_key', 'UTF8'))
-      and k.organization_id = check_gateway_caller.organization_id
-      and k.revoked_at is null
-      and coalesce(k.expires_at > now(), true);
-    if not found then
-      perform tally.fail('PT401', 'The API key is unknown, expired or revoked.', null, 'Make a new one with create_api_key().');
-    elsif 'gateway' <> all (v_scopes) then
-      perform tally.fail('PT403', 'The API key may not be used for gateway.', 'scopes', 'Make a key whose scopes include gateway.');
-    end if;
-  elsif check_gateway_caller.call ? 'member_id' then
-    if tally.role_in((check_gateway_caller.call ->> 'member_id')::uuid, check_gateway_caller.organization_id) is null then
-      perform tally.fail('PT403', 'You are not a member of this organization.', 'x-tally-organization',
-        'Name one of your own organizations in x-tally-organization.');
-    end if;
+  if refuse_gateway_caller.call ? 'api_key' and refuse_gateway_caller.scopes is null then
+    perform tally.fail('PT401', 'The API key is unknown, expired or revoked.', null, 'Make a new one with create_api_key().');
+  elsif refuse_gateway_caller.call ? 'api_key' and 'gateway' <> all (refuse_gateway_caller.scopes) then
+    perform tally.fail('PT403', 'The API key may not be used for gateway.', 'scopes', 'Make a key whose scopes include gateway.');
+  elsif refuse_gateway_caller.event_id is not null then
+    perform tally.fail('PT409', 'A call with this idempotency-key was answered already.',
+      format('usage %s', refuse_gateway_caller.event_id), 'Answers are not kept. To make the call again, send a new key.');
   end if;
-  if check_gateway_caller.call ? 'idempotency_key' then
-    select k.event_id into v_event_id from tally.idempotency_keys as k
-    where k.organization_id = check_gateway_caller.organization_id
-      and k.idempotency_key = check_gateway_caller.call ->> 'idempotency_key';
-    if found then
-      perform tally.fail('PT409', 'A call with this idempotency-key was answered already.', format('usage %s', v_event_id),
-        'Answers are not kept. To make the call again, send a new key.');
-    end if;
-  end if;
+  perform tally.fail('PT403', 'You are not a member of this organization.', 'x-tally-organization',
+    'Name one of your own organizations in x-tally-organization.');
 end;
 $$;
-comment on function tally.check_gateway_caller(uuid, jsonb) is
-  'Raises unless the API key is valid now, the user is a member, and the caller''s idempotency key is new.';
-revoke execute on function tally.check_gateway_caller(uuid, jsonb) from public, anon, authenticated;
+comment on function tally.refuse_gateway_caller(jsonb, text[], uuid) is
+  'Raises why a caller may not make a call: the API key is not valid now, the caller''s idempotency key is used up, the user is no member.';
+revoke execute on function tally.refuse_gateway_caller(jsonb, text[], uuid) from public, anon, authenticated;
 
 create function tally.gateway_call_cost(request jsonb, classes text[], at timestamptz)
 returns numeric
@@ -81,32 +58,33 @@ returns jsonb
 language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_hold public.usage_holds;
+  v_quota_ids uuid[];
+  v_amounts jsonb;
+  v_folded jsonb;
 begin
-  select h.* into v_hold from public.usage_holds as h
-  where h.id = hold_headroom.hold_id and h.organization_id = hold_headroom.organization_id;
-  if coalesce(cardinality(v_hold.quota_ids), 0) = 0 then
-    return null;
-  end if;
-  if exists (
+  -- Where much is pending, the folded columns count recent calls at their upper bounds, so that this much
+  -- is left at least.
+  select h.quota_ids, h.amounts, case when exists (
     select from tally.usage_deltas as d where d.organization_id = hold_headroom.organization_id offset 16
-  ) then
-    -- Much is pending: the folded columns count recent calls at their upper bounds, so that this much is
-    -- left at least.
-    return (
-      select jsonb_build_object('metric', q.metric,
-        'remaining', trim_scale(greatest(q.quota_limit - q.current_usage - q.reserved, 0))::text, 'held', v_hold.amounts ->> q.metric)
-      from public.usage_quotas as q
-      where q.organization_id = v_hold.organization_id and q.id = any (v_hold.quota_ids)
-      order by (q.quota_limit - q.current_usage - q.reserved) / nullif(q.quota_limit, 0) nulls first, q.id
-      limit 1
-    );
+  ) then (
+    select jsonb_build_object('metric', q.metric,
+      'remaining', trim_scale(greatest(q.quota_limit - q.current_usage - q.reserved, 0))::text, 'held', h.amounts ->> q.metric)
+    from public.usage_quotas as q
+    where q.organization_id = h.organization_id and q.id = any (h.quota_ids)
+    order by (q.quota_limit - q.current_usage - q.reserved) / nullif(q.quota_limit, 0) nulls first, q.id
+    limit 1
+  ) end
+  into v_quota_ids, v_amounts, v_folded
+  from public.usage_holds as h
+  where h.id = hold_headroom.hold_id and h.organization_id = hold_headroom.organization_id;
+  if v_folded is not null or coalesce(cardinality(v_quota_ids), 0) = 0 then
+    return v_folded;
   end if;
   return (
     select jsonb_build_object('metric', (s.quota).metric,
       'remaining', trim_scale(greatest((s.quota).quota_limit - s.used - s.held, 0))::text,
-      'held', v_hold.amounts ->> (s.quota).metric)
-    from tally.quota_states(v_hold.organization_id, hold_headroom.at, v_hold.quota_ids) as s
+      'held', v_amounts ->> (s.quota).metric)
+    from tally.quota_states(hold_headroom.organization_id, hold_headroom.at, v_quota_ids) as s
     order by ((s.quota).quota_limit - s.used - s.held) / nullif((s.quota).quota_limit, 0) nulls first, (s.quota).id
     limit 1
   );
@@ -116,71 +94,125 @@ comment on function tally.hold_headroom(uuid, uuid, timestamptz) is
   'What is left of the tightest quota that a hold touches, beside the hold: {metric, remaining, held}, amounts as text; null without quotas.';
 revoke execute on function tally.hold_headroom(uuid, uuid, timestamptz) from public, anon, authenticated;
 
+create type tally.gateway_limits as (
+  requests_per_minute integer,
+  max_call_cost numeric,
+  max_retries integer,
+  fallback text
+);
+comment on type tally.gateway_limits is 'What the policies of an organization say of one call.';
+
+create function tally.apply_gateway_policies(organization_id uuid, provider text, model text)
+returns tally.gateway_limits
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_policy public.gateway_policies;
+  v_limits tally.gateway_limits;
+begin
+  -- The operator's row comes first, so that the organization's own choice wins where both may choose.
+  for v_policy in
+    select p.* from public.gateway_policies as p
+    where p.organization_id = apply_gateway_policies.organization_id order by p.managed_by desc
+  loop
+    if v_policy.allowed_models is not null and apply_gateway_policies.model <> ''
+      and not tally.is_model_listed(v_policy.allowed_models, apply_gateway_policies.provider, apply_gateway_policies.model) then
+      perform tally.fail('PT403', format('The model %s is not among those that the %s allows.',
+        apply_gateway_policies.model, v_policy.managed_by), 'model',
+        'Use one of ' || array_to_string(v_policy.allowed_models, ', ') || '.');
+    end if;
+    v_limits.requests_per_minute := least(v_limits.requests_per_minute, v_policy.requests_per_minute);
+    v_limits.max_call_cost := least(v_limits.max_call_cost, v_policy.max_call_cost);
+    v_limits.max_retries := coalesce(v_policy.max_retries, v_limits.max_retries);
+    v_limits.fallback := coalesce(v_policy.fallback_models ->> apply_gateway_policies.model, v_limits.fallback);
+  end loop;
+  return v_limits;
+end;
+$$;
+comment on function tally.apply_gateway_policies(uuid, text, text) is
+  'The limits of both policies of an organization for a call, the tighter one of each; raises PT403 for a model that they do not allow.';
+revoke execute on function tally.apply_gateway_policies(uuid, text, text) from public, anon, authenticated;
+
 create function tally.admit_gateway_call(request jsonb, call jsonb)
 returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_at constant timestamptz := now();
   v_organization_id constant uuid := (admit_gateway_call.request ->> 'organization_id')::uuid;
   v_provider constant text := admit_gateway_call.request ->> 'provider';
-  v_model constant text := admit_gateway_call.request ->> 'model';
-  v_policy public.gateway_policies;
-  v_rate integer;
-  v_cap numeric;
-  v_retries integer;
-  v_fallback text;
-  v_wait numeric;
+  v_scopes text[];
+  v_event_id uuid;
+  v_has_policy boolean;
+  v_has_key boolean;
   v_key text;
+  v_limits tally.gateway_limits;
+  v_wait numeric;
+  v_request jsonb := admit_gateway_call.request;
   v_cost numeric;
   v_answer jsonb;
 begin
-  perform tally.check_gateway_caller(v_organization_id, admit_gateway_call.call);
-  -- The operator's row comes first, so that the organization's own choice wins where both may choose.
-  for v_policy in
-    select p.* from public.gateway_policies as p where p.organization_id = v_organization_id order by p.managed_by desc
-  loop
-    if v_policy.allowed_models is not null and v_model <> '' and not tally.is_model_listed(v_policy.allowed_models, v_provider, v_model) then
-      perform tally.fail('PT403', format('The model %s is not among those that the %s allows.', v_model, v_policy.managed_by),
-        'model', 'Use one of ' || array_to_string(v_policy.allowed_models, ', ') || '.');
-    end if;
-    v_rate := least(v_rate, v_policy.requests_per_minute);
-    v_cap := least(v_cap, v_policy.max_call_cost);
-    v_retries := coalesce(v_policy.max_retries, v_retries);
-    v_fallback := coalesce(v_policy.fallback_models ->> v_model, v_fallback);
-  end loop;
+  -- Whoever calls was looked at before the call was read; this is what counts, so that a key ends at
+  -- once when it is revoked. As tally.verify_api_key does, whose plan would be made anew by each call.
+  select
+    case when admit_gateway_call.call ? 'api_key' then (
+      select k.scopes from public.api_keys as k
+      where k.key_hash = sha256(convert_to(admit_gateway_call.call ->> 'api_key', 'UTF8'))
+        and k.organization_id = v_organization_id and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > now()))
+    end,
+    case when admit_gateway_call.call ? 'idempotency_key' then (
+      select k.event_id from tally.idempotency_keys as k
+      where k.organization_id = v_organization_id and k.idempotency_key = admit_gateway_call.call ->> 'idempotency_key')
+    end,
+    exists (select from public.gateway_policies as p where p.organization_id = v_organization_id),
+    exists (select from tally.provider_keys as k where k.organization_id = v_organization_id and k.provider = v_provider)
+  into v_scopes, v_event_id, v_has_policy, v_has_key;
+  if v_event_id is not null or admit_gateway_call.call ? 'api_key' and coalesce('gateway' <> all (v_scopes), true)
+    or admit_gateway_call.call ? 'member_id'
+    and tally.role_in((admit_gateway_call.call ->> 'member_id')::uuid, v_organization_id) is null then
+    perform tally.refuse_gateway_caller(admit_gateway_call.call, v_scopes, v_event_id);
+  end if;
+  if v_has_policy then
+    v_limits := tally.apply_gateway_policies(v_organization_id, v_provider, admit_gateway_call.request ->> 'model');
+  end if;
   -- As an admission does: what a crash can lose here are counters of calls that were not made.
   perform set_config('synchronous_commit', 'off', true);
-  if v_rate is not null and not admit_gateway_call.call ? 'is_fallback' then
-    v_wait := tally.take_request(v_organization_id, v_rate, v_at);
+  if v_limits.requests_per_minute is not null and not admit_gateway_call.call ? 'is_fallback' then
+    v_wait := tally.take_request(v_organization_id, v_limits.requests_per_minute, now());
     if v_wait is not null then
-      return jsonb_build_object('allowed', false, 'refused_by', 'rate', 'retry_after', v_wait, 'requests_per_minute', v_rate);
+      return jsonb_build_object('allowed', false, 'refused_by', 'rate', 'retry_after', v_wait,
+        'requests_per_minute', v_limits.requests_per_minute);
     end if;
   end if;
-  if not admit_gateway_call.call ? 'has_own_key' then
+  if v_has_key and not admit_gateway_call.call ? 'has_own_key' then
     v_key := tally.provider_key(v_organization_id, v_provider);
-    if v_key is null and not admit_gateway_call.call ? 'has_operator_key' then
-      return jsonb_build_object('allowed', false, 'refused_by', 'key');
+  end if;
+  if v_key is null and not admit_gateway_call.call ?| '{has_own_key,has_operator_key}'::text[] then
+    return jsonb_build_object('allowed', false, 'refused_by', 'key');
+  end if;
+  if admit_gateway_call.call ? 'is_free' then
+    return jsonb_strip_nulls(jsonb_build_object('allowed', true, 'provider_key', v_key,
+      'retries', coalesce(v_limits.max_retries, 0), 'fallback', v_limits.fallback));
+  end if;
+  -- What the reservation prices by itself, unless a class may be dearer or the price is asked for here.
+  if v_limits.max_call_cost is not null or admit_gateway_call.call ? 'classes' then
+    v_cost := tally.gateway_call_cost(v_request, string_to_array(admit_gateway_call.call ->> 'classes', ','), now());
+    if coalesce(v_cost > v_limits.max_call_cost, v_limits.max_call_cost is not null) then
+      return jsonb_build_object('allowed', false, 'refused_by', 'quota', 'blocked_by', jsonb_build_object(
+        'quota_id', null, 'metric', 'cost_usd', 'quota_type', 'call', 'quota_limit', v_limits.max_call_cost,
+        'current_usage', 0, 'reserved', 0, 'remaining', v_limits.max_call_cost, 'requested', v_cost, 'reset_at', null,
+        'reason', case when v_cost is null then 'unpriced' else 'call' end));
+    elsif v_cost is not null then
+      v_request := v_request || jsonb_build_object('estimated_cost', v_cost);
     end if;
   end if;
-  if not admit_gateway_call.call ? 'is_free' then
-    v_cost := tally.gateway_call_cost(admit_gateway_call.request,
-      string_to_array(admit_gateway_call.call ->> 'classes', ','), v_at);
-    if v_cap is not null and coalesce(v_cost > v_cap, true) then
-      return jsonb_build_object('allowed', false, 'refused_by', 'quota', 'blocked_by', jsonb_build_object(
-        'quota_id', null, 'metric', 'cost_usd', 'quota_type', 'call', 'quota_limit', v_cap, 'current_usage', 0,
-        'reserved', 0, 'remaining', v_cap, 'requested', v_cost, 'reset_at', null,
-        'reason', case when v_cost is null then 'unpriced' else 'call' end));
-    end if;
-    v_answer := tally.reserve_usage(admit_gateway_call.request
-      || case when v_cost is null then '{}' else jsonb_build_object('estimated_cost', v_cost) end);
-    if not (v_answer ->> 'allowed')::boolean then
-      return jsonb_build_object('allowed', false, 'refused_by', 'quota', 'blocked_by', v_answer -> 'blocked_by');
-    end if;
+  v_answer := tally.reserve_usage(v_request);
+  if not (v_answer -> 'allowed')::boolean then
+    return jsonb_build_object('allowed', false, 'refused_by', 'quota', 'blocked_by', v_answer -> 'blocked_by');
   end if;
   return jsonb_strip_nulls(jsonb_build_object('allowed', true, 'hold_id', v_answer -> 'hold_id', 'provider_key', v_key,
-    'retries', coalesce(v_retries, 0), 'fallback', v_fallback,
-    'headroom', tally.hold_headroom((v_answer ->> 'hold_id')::uuid, v_organization_id, v_at)));
+    'retries', coalesce(v_limits.max_retries, 0), 'fallback', v_limits.fallback,
+    'headroom', tally.hold_headroom((v_answer ->> 'hold_id')::uuid, v_organization_id, now())));
 end;
 $$;
 comment on function tally.admit_gateway_call(jsonb, jsonb) is
@@ -188,16 +220,42 @@ comment on function tally.admit_gateway_call(jsonb, jsonb) is
 revoke execute on function tally.admit_gateway_call(jsonb, jsonb) from public, anon, authenticated;
 grant execute on function tally.admit_gateway_call(jsonb, jsonb) to service_role;
 
+create function tally.record_late_call(hold_id uuid, event jsonb)
+returns jsonb
+language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+  if exists (
+    select
+    from public.usage_holds as h
+    join public.token_usage as u
+      on u.organization_id = h.organization_id and u.id = h.event_id and u.created_at = tally.uuid_time(h.event_id)
+    where h.id = record_late_call.hold_id and u.request_metadata @> '{"unsettled_hold": true}'
+  ) then
+    perform tally.fail('PT409', 'The tidy-up has settled this call at its upper bound.',
+      format('hold %s', record_late_call.hold_id), 'The use is in the ledger; nothing is left to do.');
+  end if;
+  return tally.track_usage(record_late_call.event);
+end;
+$$;
+comment on function tally.record_late_call(uuid, jsonb) is
+  'Records a call whose hold was ended by somebody else before it was settled: the call was made. PT409 when the tidy-up has recorded it.';
+revoke execute on function tally.record_late_call(uuid, jsonb) from public, anon, authenticated;
+
 create function tally.settle_gateway_call(hold_id uuid, event jsonb, more jsonb)
 returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_answer jsonb := tally.settle_usage(settle_gateway_call.hold_id, settle_gateway_call.event, true);
+  v_answer jsonb;
   v_other jsonb;
-  v_used numeric;
   v_remaining numeric;
 begin
+  if settle_gateway_call.more ? 'is_late' then
+    v_answer := tally.record_late_call(settle_gateway_call.hold_id, settle_gateway_call.event);
+  else
+    v_answer := tally.settle_usage(settle_gateway_call.hold_id, settle_gateway_call.event, true);
+  end if;
   if settle_gateway_call.more ? 'others' then
     for v_other in select o.value from jsonb_array_elements(settle_gateway_call.more -> 'others') as o loop
       perform public.track_usage(v_other);
@@ -208,22 +266,20 @@ begin
       (settle_gateway_call.more ->> 'counted_tokens')::bigint, (settle_gateway_call.event ->> 'input_tokens')::bigint);
   end if;
   if settle_gateway_call.more ? 'headroom' then
-    v_used := case settle_gateway_call.more #>> '{headroom,metric}'
-      when 'cost_usd' then (v_answer -> 'cost_usd')::numeric
-      when 'total_tokens' then (v_answer -> 'total_tokens')::numeric
-      when 'input_tokens' then (v_answer -> 'input_tokens')::numeric
-      when 'output_tokens' then (v_answer -> 'output_tokens')::numeric
-      when 'requests' then 1
-      when 'units' then coalesce((settle_gateway_call.event ->> 'units')::numeric, 0)
-    end;
     v_remaining := greatest((settle_gateway_call.more #>> '{headroom,remaining}')::numeric
-      + coalesce((settle_gateway_call.more #>> '{headroom,held}')::numeric, 0) - coalesce(v_used, 0), 0);
+      + coalesce((settle_gateway_call.more #>> '{headroom,held}')::numeric, 0)
+      - coalesce(case settle_gateway_call.more #>> '{headroom,metric}'
+        when 'cost_usd' then (v_answer ->> 'cost_usd')::numeric
+        when 'requests' then 1
+        when 'units' then (settle_gateway_call.event ->> 'units')::numeric
+        else (v_answer ->> (settle_gateway_call.more #>> '{headroom,metric}'))::numeric
+      end, 0), 0);
   end if;
   return jsonb_build_object('id', v_answer -> 'id', 'cost_usd', v_answer -> 'cost_usd', 'remaining', trim_scale(v_remaining));
 end;
 $$;
 comment on function tally.settle_gateway_call(uuid, jsonb, jsonb) is
-  'Settles a call through the gateway and what belongs to it, in one transaction: events of other models that the same answer used (others), how its prompt was counted (counted_tokens), what is left now (headroom of the admission): {id, cost_usd, remaining}.';
+  'Settles a call through the gateway and what belongs to it, in one transaction: events of other models that the same answer used (others), how its prompt was counted (counted_tokens), what is left now (headroom of the admission): {id, cost_usd, remaining}. is_late: its hold was ended by somebody else, the event is recorded by itself.';
 revoke execute on function tally.settle_gateway_call(uuid, jsonb, jsonb) from public, anon, authenticated;
 grant execute on function tally.settle_gateway_call(uuid, jsonb, jsonb) to service_role;
 

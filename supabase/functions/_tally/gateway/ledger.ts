@@ -93,6 +93,8 @@ export interface SettleMore {
   counted_tokens?: number;
   counted_model?: string;
   headroom?: Headroom;
+  /** The hold was ended by somebody else: the event is recorded by itself. */
+  is_late?: true;
 }
 
 /** What is left of the tightest quota beside the hold of a call, and what the hold keeps of it; exact. */
@@ -156,6 +158,20 @@ export function openLedger(
     );
     return onlyRow(rows);
   }
+  const settle: Ledger["settle"] = async (holdId, event, more = {}) => {
+    try {
+      const settlement = await settleOnce(holdId, event, more);
+      if (settlement.id === event.id || !event.idempotency_key) return settlement;
+    } catch (error) {
+      const { code } = toTallyError(error);
+      const isEnded = code === "PT410" || code === "PT409" && !event.idempotency_key;
+      // The hold was given back or settled meanwhile, but the call was made.
+      if (isEnded && !more.is_late) return await settle(holdId, event, { ...more, is_late: true });
+      if (isEnded || code !== "PT409") throw error;
+    }
+    // Two calls ran at once under one key of the caller. Both reached the provider, both are recorded.
+    return await settle(holdId, { ...event, idempotency_key: null }, more);
+  };
   return {
     async admit(request, call) {
       const rows = await database.query<{ answer: Admission | Refusal }>(
@@ -164,22 +180,7 @@ export function openLedger(
       );
       return onlyRow(rows).answer;
     },
-    async settle(holdId, event, more = {}) {
-      try {
-        const settlement = await settleOnce(holdId, event, more);
-        if (settlement.id === event.id) return settlement;
-      } catch (error) {
-        if (!event.idempotency_key || toTallyError(error).code !== "PT409") {
-          throw error;
-        }
-      }
-      // Two calls ran at once under one key of the caller. Both reached the provider, both are recorded.
-      return await settleOnce(
-        holdId,
-        { ...event, idempotency_key: null },
-        more,
-      );
-    },
+    settle,
     async release(holdId) {
       await insist(() => database.query("select public.release_hold($1::text::uuid)", [holdId]));
     },
