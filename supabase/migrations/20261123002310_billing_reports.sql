@@ -415,7 +415,8 @@ begin
       select
         s.is_free and (coalesce(r.event_at < u.invoiced_until, false)
           or r.event_at < claim_billing_reports.at - claim_billing_reports.oldest + interval '1 hour') as is_late,
-        s.is_free and r.stripe_customer_id <> u.stripe_customer_id as is_elsewhere
+        -- A repair mends the sums of the customer that lacks it, whoever is billed now.
+        s.is_free and r.kind = 'usage' and r.stripe_customer_id <> u.stripe_customer_id as is_elsewhere
       from (select r.unsure_since is null and not r.is_sending as is_free) as s
     ) as l
   )

@@ -5,11 +5,12 @@ create table public.billing_summaries (
   organization_id uuid not null,
   event_name text not null,
   hour timestamptz not null,
+  stripe_customer_id text not null,
   delivered numeric not null,
   counted numeric not null,
   drift numeric generated always as (delivered - counted) stored,
   read_at timestamptz not null,
-  primary key (organization_id, event_name, hour)
+  primary key (organization_id, event_name, hour, stripe_customer_id)
 );
 comment on table public.billing_summaries is
   'The last reading of the sink''s own sums, hour by hour, beside what had been delivered for the hour by then.';
@@ -19,6 +20,7 @@ create table public.billing_reconciliations (
   organization_id uuid not null,
   id uuid not null default gen_random_uuid(),
   event_name text not null,
+  stripe_customer_id text not null,
   starts_at timestamptz not null,
   ends_at timestamptz not null,
   hours integer not null,
@@ -56,7 +58,8 @@ create policy "members read the reconciliations of their organizations" on publi
   for select to authenticated
   using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));
 
-create function tally.delivered_values(organization_id uuid, event_name text, starts_at timestamptz, ends_at timestamptz)
+create function tally.delivered_values(
+  organization_id uuid, event_name text, stripe_customer_id text, starts_at timestamptz, ends_at timestamptz)
 returns table (hour timestamptz, value numeric)
 language sql stable security definer set search_path = ''
 as $$
@@ -67,20 +70,22 @@ as $$
     select r.billed_hour as hour, r.value
     from public.billing_reports as r
     where r.organization_id = delivered_values.organization_id and r.event_name = delivered_values.event_name
+      and r.stripe_customer_id = delivered_values.stripe_customer_id
       and r.billed_hour >= delivered_values.starts_at and r.billed_hour < delivered_values.ends_at
       and r.state = 'delivered'
     union all
     select r.hour, -r.value
     from public.billing_reports as r
     where r.organization_id = delivered_values.organization_id and r.event_name = delivered_values.event_name
+      and r.stripe_customer_id = delivered_values.stripe_customer_id
       and r.hour >= delivered_values.starts_at and r.hour < delivered_values.ends_at
       and r.kind = 'repair'
   ) as d
   group by d.hour
 $$;
-comment on function tally.delivered_values(uuid, text, timestamptz, timestamptz) is
-  'What the sink should count in each hour of a span, by what was delivered to it.';
-revoke execute on function tally.delivered_values(uuid, text, timestamptz, timestamptz) from public, anon, authenticated;
+comment on function tally.delivered_values(uuid, text, text, timestamptz, timestamptz) is
+  'What the sink should count for a customer in each hour of a span, by what was delivered to it.';
+revoke execute on function tally.delivered_values(uuid, text, text, timestamptz, timestamptz) from public, anon, authenticated;
 
 create function tally.unsettled_hours(
   organization_id uuid, event_name text, starts_at timestamptz, ends_at timestamptz, read_at timestamptz,
@@ -105,7 +110,7 @@ revoke execute on function tally.unsettled_hours(uuid, text, timestamptz, timest
   from public, anon, authenticated;
 
 create function tally.repair_billed_hour(
-  organization_id uuid, event_name text, hour timestamptz, missing numeric, counted numeric, at timestamptz,
+  organization_id uuid, event_name text, stripe_customer_id text, hour timestamptz, missing numeric, counted numeric, at timestamptz,
   oldest interval, lag interval)
 returns void
 language plpgsql volatile security definer set search_path = ''
@@ -126,7 +131,7 @@ begin
     stripe_customer_id, event_at, next_attempt_at, note, created_at)
   values (repair_billed_hour.organization_id, repair_billed_hour.event_name, repair_billed_hour.hour, v_seq,
     tally.billing_identifier(repair_billed_hour.organization_id, repair_billed_hour.event_name, repair_billed_hour.hour, v_seq),
-    'repair', 0, repair_billed_hour.missing, v_customer.stripe_customer_id, v_time.event_at, repair_billed_hour.at,
+    'repair', 0, repair_billed_hour.missing, repair_billed_hour.stripe_customer_id, v_time.event_at, repair_billed_hour.at,
     concat_ws(' ', format('Repair: %s was counted where %s was delivered.', repair_billed_hour.counted,
       repair_billed_hour.counted + repair_billed_hour.missing), v_time.note), repair_billed_hour.at);
   -- Looked at again, later each time: what is refused for ever is not sent every hour.
@@ -141,14 +146,14 @@ begin
   on conflict on constraint billing_checks_pkey do update set due_at = excluded.due_at, reason = excluded.reason;
 end;
 $$;
-comment on function tally.repair_billed_hour(uuid, text, timestamptz, numeric, numeric, timestamptz, interval, interval) is
+comment on function tally.repair_billed_hour(uuid, text, text, timestamptz, numeric, numeric, timestamptz, interval, interval) is
   'Sends what the sink lacks of an hour (or has too much, when negative), and has the hour checked again.';
-revoke execute on function tally.repair_billed_hour(uuid, text, timestamptz, numeric, numeric, timestamptz, interval, interval)
+revoke execute on function tally.repair_billed_hour(uuid, text, text, timestamptz, numeric, numeric, timestamptz, interval, interval)
   from public, anon, authenticated;
 
 create function tally.record_billing_summaries(
-  organization_id uuid, event_name text, starts_at timestamptz, ends_at timestamptz, counted jsonb, repair boolean,
-  read_at timestamptz default now(), oldest interval default '35 days', memory interval default '23 hours',
+  organization_id uuid, event_name text, stripe_customer_id text, starts_at timestamptz, ends_at timestamptz,
+  counted jsonb, repair boolean, read_at timestamptz default now(), oldest interval default '35 days', memory interval default '23 hours',
   lag interval default '1 hour')
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -156,6 +161,7 @@ as $$
 declare
   v_organization_id uuid := record_billing_summaries.organization_id;
   v_event_name text := record_billing_summaries.event_name;
+  v_customer_id text := record_billing_summaries.stripe_customer_id;
   v_at timestamptz := record_billing_summaries.read_at;
   v_run public.billing_reconciliations;
   v_unsettled timestamptz[];
@@ -173,21 +179,22 @@ begin
     set state = 'delivered', delivered_at = coalesce(r.attempted_at, v_at), is_sending = false,
       note = concat_ws(' ', r.note, 'Of unknown outcome; settled by the sums of the sink.')
     where r.organization_id = v_organization_id and r.event_name = v_event_name and r.state = 'pending'
+      and r.stripe_customer_id = v_customer_id
       and r.billed_hour >= record_billing_summaries.starts_at and r.billed_hour < record_billing_summaries.ends_at
       and r.billed_hour <> all (v_unsettled)
       and tally.is_beyond_memory(r, v_at, record_billing_summaries.memory);
   end if;
-  v_run := row(v_organization_id, gen_random_uuid(), v_event_name, record_billing_summaries.starts_at,
+  v_run := row(v_organization_id, gen_random_uuid(), v_event_name, v_customer_id, record_billing_summaries.starts_at,
     record_billing_summaries.ends_at, 0, 0, 0, 0, 0, v_at);
   for v_hour in
     select coalesce(d.hour, c.hour) as hour, coalesce(d.value, 0) as delivered, coalesce(c.value, 0) as counted
-    from tally.delivered_values(v_organization_id, v_event_name, record_billing_summaries.starts_at,
+    from tally.delivered_values(v_organization_id, v_event_name, v_customer_id, record_billing_summaries.starts_at,
       record_billing_summaries.ends_at) as d
     full join jsonb_to_recordset(record_billing_summaries.counted) as c (hour timestamptz, value numeric) on c.hour = d.hour
     order by 1
   loop
-    insert into public.billing_summaries as s (organization_id, event_name, hour, delivered, counted, read_at)
-    values (v_organization_id, v_event_name, v_hour.hour, v_hour.delivered, v_hour.counted, v_at)
+    insert into public.billing_summaries as s (organization_id, event_name, hour, stripe_customer_id, delivered, counted, read_at)
+    values (v_organization_id, v_event_name, v_hour.hour, v_customer_id, v_hour.delivered, v_hour.counted, v_at)
     on conflict on constraint billing_summaries_pkey
     do update set delivered = excluded.delivered, counted = excluded.counted, read_at = excluded.read_at;
     v_run.hours := v_run.hours + 1;
@@ -197,7 +204,7 @@ begin
     if v_hour.hour = any (v_unsettled) then
       v_run.postponed_hours := v_run.postponed_hours + 1;
     elsif record_billing_summaries.repair then
-      perform tally.repair_billed_hour(v_organization_id, v_event_name, v_hour.hour, v_hour.delivered - v_hour.counted,
+      perform tally.repair_billed_hour(v_organization_id, v_event_name, v_customer_id, v_hour.hour, v_hour.delivered - v_hour.counted,
         v_hour.counted, v_at, record_billing_summaries.oldest, record_billing_summaries.lag);
       v_run.repaired := v_run.repaired + v_hour.delivered - v_hour.counted;
     end if;
@@ -213,12 +220,32 @@ begin
   return to_jsonb(v_run);
 end;
 $$;
-comment on function tally.record_billing_summaries(uuid, text, timestamptz, timestamptz, jsonb, boolean, timestamptz, interval, interval, interval) is
-  'Compares a reading of the sink''s sums, [{hour, value}], with what was delivered (operator), and with repair sends the differences of hours that nothing is on the way to. Answers the run.';
-revoke execute on function tally.record_billing_summaries(uuid, text, timestamptz, timestamptz, jsonb, boolean, timestamptz, interval, interval, interval)
+comment on function tally.record_billing_summaries(uuid, text, text, timestamptz, timestamptz, jsonb, boolean, timestamptz, interval, interval, interval) is
+  'Compares a reading of the sink''s sums for a customer, [{hour, value}], with what was delivered (operator), and with repair sends the differences of hours that nothing is on the way to. Answers the run.';
+revoke execute on function tally.record_billing_summaries(uuid, text, text, timestamptz, timestamptz, jsonb, boolean, timestamptz, interval, interval, interval)
   from public, anon, authenticated;
-grant execute on function tally.record_billing_summaries(uuid, text, timestamptz, timestamptz, jsonb, boolean, timestamptz, interval, interval, interval)
+grant execute on function tally.record_billing_summaries(uuid, text, text, timestamptz, timestamptz, jsonb, boolean, timestamptz, interval, interval, interval)
   to service_role;
+
+create function tally.billed_customers(
+  organization_id uuid, event_name text, starts_at timestamptz, ends_at timestamptz)
+returns table (stripe_customer_id text)
+language sql stable security definer set search_path = ''
+as $$
+  -- An organization may have become another customer: what was sent to the former one stays with it.
+  select c.stripe_customer_id
+  from public.billing_customers as c
+  where c.organization_id = billed_customers.organization_id
+  union
+  select r.stripe_customer_id
+  from public.billing_reports as r
+  where r.organization_id = billed_customers.organization_id and r.event_name = billed_customers.event_name
+    and r.billed_hour >= billed_customers.starts_at and r.billed_hour < billed_customers.ends_at
+    and r.value <> 0
+$$;
+comment on function tally.billed_customers(uuid, text, timestamptz, timestamptz) is
+  'As which customers an organization is and was billed in a span, by a meter.';
+revoke execute on function tally.billed_customers(uuid, text, timestamptz, timestamptz) from public, anon, authenticated;
 
 create function tally.claim_billing_checks(
   max integer default 20, at timestamptz default now(), memory interval default '23 hours')
@@ -250,10 +277,10 @@ begin
     where k.organization_id = d.organization_id and k.event_name = d.event_name and k.hour = d.hour
     returning k.organization_id, k.event_name, k.hour
   )
-  select t.organization_id, t.event_name, t.hour, c.stripe_customer_id, m.stripe_meter_id
+  select t.organization_id, t.event_name, t.hour, u.stripe_customer_id, m.stripe_meter_id
   from taken as t
-  join public.billing_customers as c on c.organization_id = t.organization_id
-  join public.billing_meters as m on m.event_name = t.event_name;
+  join public.billing_meters as m on m.event_name = t.event_name
+  cross join lateral tally.billed_customers(t.organization_id, t.event_name, t.hour, t.hour + interval '1 hour') as u;
 end;
 $$;
 comment on function tally.claim_billing_checks(integer, timestamptz, interval) is
@@ -289,38 +316,40 @@ comment on function tally.has_due_billing(timestamptz) is
 revoke execute on function tally.has_due_billing(timestamptz) from public, anon, authenticated;
 grant execute on function tally.has_due_billing(timestamptz) to service_role;
 
-create function tally.list_billed_meters(only_organization_id uuid)
+create function tally.list_billed_meters(only_organization_id uuid, starts_at timestamptz, ends_at timestamptz)
 returns table (organization_id uuid, event_name text, stripe_customer_id text, stripe_meter_id text)
 language sql stable security definer set search_path = ''
 as $$
-  select c.organization_id, m.event_name, c.stripe_customer_id, m.stripe_meter_id
+  select c.organization_id, m.event_name, u.stripe_customer_id, m.stripe_meter_id
   from public.billing_customers as c
   join tally.billing_accounts as a on a.organization_id = c.organization_id
   join public.billing_meters as m on m.event_name = a.event_name
+  cross join lateral tally.billed_customers(
+    c.organization_id, m.event_name, list_billed_meters.starts_at, list_billed_meters.ends_at) as u
   where list_billed_meters.only_organization_id is null or c.organization_id = list_billed_meters.only_organization_id
-  order by c.organization_id, m.event_name
+  order by c.organization_id, m.event_name, u.stripe_customer_id
 $$;
-comment on function tally.list_billed_meters(uuid) is
-  'The meters that an organization (null: each one) has been billed by, with the ids of Stripe.';
-revoke execute on function tally.list_billed_meters(uuid) from public, anon, authenticated;
-grant execute on function tally.list_billed_meters(uuid) to service_role;
+comment on function tally.list_billed_meters(uuid, timestamptz, timestamptz) is
+  'The meters that an organization (null: each one) has been billed by, and the customers in a span, with the ids of Stripe.';
+revoke execute on function tally.list_billed_meters(uuid, timestamptz, timestamptz) from public, anon, authenticated;
+grant execute on function tally.list_billed_meters(uuid, timestamptz, timestamptz) to service_role;
 
 create function public.stripe_drift(organization_id uuid, starts_at timestamptz, ends_at timestamptz)
 returns table (
-  event_name text, hour timestamptz, delivered numeric, counted numeric, drift numeric, pending numeric,
-  read_at timestamptz)
+  event_name text, hour timestamptz, stripe_customer_id text, delivered numeric, counted numeric, drift numeric,
+  pending numeric, read_at timestamptz)
 language sql stable security invoker set search_path = ''
 as $$
-  select s.event_name, s.hour, s.delivered, s.counted, s.drift, coalesce((
+  select s.event_name, s.hour, s.stripe_customer_id, s.delivered, s.counted, s.drift, coalesce((
       select sum(r.value) from public.billing_reports as r
       where r.organization_id = s.organization_id and r.event_name = s.event_name and r.billed_hour = s.hour
-        and r.state = 'pending'
+        and r.stripe_customer_id = s.stripe_customer_id and r.state = 'pending'
     ), 0), s.read_at
   from public.billing_summaries as s
   where s.organization_id = stripe_drift.organization_id
     and s.hour >= stripe_drift.starts_at and s.hour < stripe_drift.ends_at
     and s.drift <> 0
-  order by s.event_name, s.hour
+  order by s.event_name, s.hour, s.stripe_customer_id
 $$;
 comment on function public.stripe_drift(uuid, timestamptz, timestamptz) is
   'Hours in which Stripe counted something else than was delivered, at the last reading (member); no row: none. drift is positive when Stripe has less; pending is on its way. `tallybase stripe reconcile` reads anew.';

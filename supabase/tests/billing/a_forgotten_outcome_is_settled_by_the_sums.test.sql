@@ -12,7 +12,7 @@ create function pg_temp.at(hours integer) returns timestamptz language sql as $$
 select tally.prepare_billing_reports(at => pg_temp.at(4));
 select tally.claim_billing_reports(at => pg_temp.at(4));
 create function pg_temp.read(hours integer, counted integer) returns jsonb language sql as $$
-  select tally.record_billing_summaries(tests.id_of('acme'), 'tokens', pg_temp.at(1), pg_temp.at(3),
+  select tally.record_billing_summaries(tests.id_of('acme'), 'tokens', 'cus_acme', pg_temp.at(1), pg_temp.at(3),
     jsonb_build_array(jsonb_build_object('hour', pg_temp.at(1), 'value', read.counted)), true, pg_temp.at(read.hours))
 $$;
 

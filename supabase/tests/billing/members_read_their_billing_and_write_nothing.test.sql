@@ -11,7 +11,7 @@ insert into public.billing_reports (organization_id, event_name, hour, seq, iden
   event_at, next_attempt_at, created_at)
 select tests.id_of(o), 'spend', '2026-01-01', 1, o, 5, 5, 'cus_' || o, '2026-01-01', now(), now()
 from unnest(array['acme', 'globex']) as o;
-insert into public.billing_summaries values (tests.id_of('globex'), 'spend', '2026-01-01', 5, 4, default, now());
+insert into public.billing_summaries values (tests.id_of('globex'), 'spend', '2026-01-01', 'cus_1', 5, 4, default, now());
 insert into public.billing_entitlements values (tests.id_of('acme'), 'exports'), (tests.id_of('globex'), 'sso');
 
 select tests.act_as('ada');

@@ -37,7 +37,7 @@ async function compareWithEvents({ sql }: World, reports: Report[]): Promise<voi
       select a.organization_id, a.event_created_at, a.delta_usd, 0, 0 from public.cost_adjustments as a
     ),
     billed as (
-      select c.stripe_customer_id, m.event_name,
+      select c.organization_id, m.event_name,
         date_trunc('hour', r.created_at, 'UTC') as hour,
         sum(case m.event_name
           when 'spend' then coalesce(r.cost_usd, 0) * 1000000 * coalesce((
@@ -53,20 +53,20 @@ async function compareWithEvents({ sql }: World, reports: Report[]): Promise<voi
         date_bin('15 minutes', r.created_at, 'epoch'), date_bin('15 minutes', r.created_at, 'epoch') + interval '15 minutes')
       group by 1, 2, 3
     )
-    select concat_ws(' ', b.event_name, b.stripe_customer_id, to_json(b.hour)#>>'{}') as key,
+    select concat_ws(' ', b.event_name, b.organization_id, to_json(b.hour)#>>'{}') as key,
       trim_scale(b.amount)::text as amount, null as total
     from billed as b where b.amount <> 0
     union all
-    select concat_ws(' ', b.event_name, b.stripe_customer_id), trim_scale(sum(b.amount))::text, floor(sum(b.amount))::text
-    from billed as b group by b.event_name, b.stripe_customer_id having floor(sum(b.amount)) <> 0`;
+    select concat_ws(' ', b.event_name, b.organization_id), trim_scale(sum(b.amount))::text, floor(sum(b.amount))::text
+    from billed as b group by b.event_name, b.organization_id having floor(sum(b.amount)) <> 0`;
   const reported = await sql<{ key: string; amount: string; total: string }[]>`
-    select concat_ws(' ', r.event_name, r.stripe_customer_id, to_json(r.hour)#>>'{}') as key,
+    select concat_ws(' ', r.event_name, r.organization_id, to_json(r.hour)#>>'{}') as key,
       trim_scale(sum(r.amount))::text as amount, null as total
-    from public.billing_reports as r group by r.event_name, r.stripe_customer_id, r.hour having sum(r.amount) <> 0
+    from public.billing_reports as r group by r.event_name, r.organization_id, r.hour having sum(r.amount) <> 0
     union all
-    select concat_ws(' ', r.event_name, r.stripe_customer_id), trim_scale(sum(r.amount))::text,
+    select concat_ws(' ', r.event_name, r.organization_id), trim_scale(sum(r.amount))::text,
       sum(r.value) filter (where r.kind = 'usage')::text
-    from public.billing_reports as r group by r.event_name, r.stripe_customer_id
+    from public.billing_reports as r group by r.event_name, r.organization_id
     having sum(r.value) filter (where r.kind = 'usage') <> 0`;
   const sorted = (list: readonly { key: string }[]) =>
     [...list].map((row) => ({ ...row })).sort((a, b) => (a.key < b.key ? -1 : 1));

@@ -6,7 +6,7 @@ import { reportUsage } from "../../../supabase/functions/_tally/billing/report-u
 import { TallyError } from "../../../supabase/functions/_tally/errors.ts";
 import { createRandom, type RandomSource } from "../../races/callers/random-source.ts";
 import { Killed, killable } from "./killable.ts";
-import { DAY, HOUR, MINUTE, openCustomer, use, type World } from "./world.ts";
+import { DAY, HOUR, MINUTE, openCustomer, openCustomerId, use, type World } from "./world.ts";
 
 /** What happened in a schedule, by name. */
 export type Tally = Record<string, number>;
@@ -65,6 +65,7 @@ const STEPS: Step[] = [
   ["invoice", finalizeInvoice],
   ["subscription ends or begins", subscribe],
   ["late refusal", refuseLate],
+  ["another customer", changeCustomer],
   ["clock jumps", jump],
   ["hours pass", async ({ world, random }) => pass(world, random.between(1, 5) * HOUR)],
   ["outage of 25 hours", outage],
@@ -163,6 +164,13 @@ async function subscribe({ world, random, customers }: Run): Promise<void> {
   for (let times = random.between(1, 2); times > 0; times--) {
     await world.sql`select tally.receive_stripe_event(${JSON.stringify(event)}::text::jsonb)`;
   }
+}
+
+/** From now on the organization is billed as somebody else; what was sent stays where it is. */
+async function changeCustomer({ world, random, customers }: Run): Promise<void> {
+  const customer = random.pick(customers);
+  customer.customerId = openCustomerId(world);
+  await world.sql`select public.set_billing_customer(${customer.organizationId}, ${customer.customerId})`;
 }
 
 async function refuseLate({ world, tally }: Run): Promise<void> {

@@ -73,14 +73,21 @@ export async function openWorld(startsAt: number): Promise<World> {
 
 let customers = 0;
 
-/** An organization that is billed from a moment on, and its customer. */
-export async function openCustomer(
-  { sql, fake }: World,
-  startsAt: number,
-): Promise<{ organizationId: string; customerId: string }> {
+/** A customer that Stripe knows. */
+export function openCustomerId({ fake }: World): string {
   customers += 1;
   const customerId = `cus_${customers}`;
   fake.account.usage.customers.add(customerId);
+  return customerId;
+}
+
+/** An organization that is billed from a moment on, and its customer. */
+export async function openCustomer(
+  world: World,
+  startsAt: number,
+): Promise<{ organizationId: string; customerId: string }> {
+  const { sql } = world;
+  const customerId = openCustomerId(world);
   const [row] = await sql`insert into public.organizations (name) values ('Billed') returning id`;
   const organizationId: string = row?.id;
   await sql`select public.set_billing_customer(${organizationId}, ${customerId},

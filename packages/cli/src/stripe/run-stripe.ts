@@ -116,6 +116,8 @@ interface Reconciliation extends Record<string, string | number> {
   drifted_hours: number;
   drift: number;
   repaired: number;
+  /** Empty: it was compared. */
+  error: string;
 }
 
 async function reconcile(values: Values): Promise<number> {
@@ -133,15 +135,26 @@ async function reconcile(values: Values): Promise<number> {
       "stripe-report",
       { reconcile },
     );
-    reconciliations.push(...answer.reconciliations);
+    reconciliations.push(
+      ...answer.reconciliations.map((run) => ({ ...run, error: run.error ?? "" })),
+    );
   }
-  const shown = ["organization_id", "event_name", "hours", "drifted_hours", "drift", "repaired"];
+  const shown = [
+    "organization_id",
+    "event_name",
+    "stripe_customer_id",
+    "hours",
+    "drifted_hours",
+    "drift",
+    "repaired",
+    "error",
+  ];
   print(
     values,
     reconciliations,
     reconciliations.map((run) => Object.fromEntries(shown.map((name) => [name, run[name] ?? ""]))),
   );
-  return reconciliations.some(({ drift, repaired }) => drift !== repaired) ? 1 : 0;
+  return reconciliations.some(({ drift, repaired, error }) => drift !== repaired || error) ? 1 : 0;
 }
 
 async function drift(values: Values): Promise<number> {

@@ -1,5 +1,6 @@
 import { onlyRow } from "../database.ts";
 import { TallyError } from "../errors.ts";
+import { classifyFailure } from "./classify-failure.ts";
 import type { HourQuery } from "./meter-sink.ts";
 import { atOf, oldestOf, type ReportDeps } from "./report-deps.ts";
 
@@ -7,6 +8,7 @@ import { atOf, oldestOf, type ReportDeps } from "./report-deps.ts";
 export interface Reconciliation {
   organization_id: string;
   event_name: string;
+  stripe_customer_id: string;
   starts_at: string;
   ends_at: string;
   hours: number;
@@ -17,6 +19,8 @@ export interface Reconciliation {
   repaired: number;
   /** Drifted, but something is on its way there: to be looked at later. */
   postponed_hours: number;
+  /** Set when the sink did not tell its sums: nothing was compared. */
+  error?: string;
 }
 
 /** What is to be compared. */
@@ -38,15 +42,15 @@ interface BilledMeter {
 }
 
 const LIST = `select organization_id, event_name, stripe_customer_id, stripe_meter_id
-  from tally.list_billed_meters($1::text::uuid)`;
+  from tally.list_billed_meters($1::text::uuid, $2::text::timestamptz, $3::text::timestamptz)`;
 const CHECKS =
   `select organization_id, event_name, to_json(hour)#>>'{}' as hour, stripe_customer_id,
     stripe_meter_id
   from tally.claim_billing_checks($1::text::integer, coalesce($2::text::timestamptz, now()), $3::text::interval)`;
 const NOW = "select to_json(coalesce($1::text::timestamptz, now()))#>>'{}' as at";
-const RECORD = `select tally.record_billing_summaries($1::text::uuid, $2, $3::text::timestamptz,
-    $4::text::timestamptz, $5::text::jsonb, $6::text::boolean, $7::text::timestamptz, $8::text::interval,
-    $9::text::interval)::text as run`;
+const RECORD = `select tally.record_billing_summaries($1::text::uuid, $2, $3, $4::text::timestamptz,
+    $5::text::timestamptz, $6::text::jsonb, $7::text::boolean, $8::text::timestamptz, $9::text::interval,
+    $10::text::interval)::text as run`;
 
 const HOUR_MS = 3_600_000;
 const CHECKS_AT_ONCE = 20;
@@ -57,12 +61,42 @@ export async function reconcileUsage(
   deps: ReportDeps,
 ): Promise<Reconciliation[]> {
   const runs: Reconciliation[] = [];
-  const meters = await deps.database.query<BilledMeter>(LIST, [request.organizationId ?? null]);
+  const meters = await deps.database.query<BilledMeter>(LIST, [
+    request.organizationId ?? null,
+    request.startsAt,
+    request.endsAt,
+  ]);
   for (const meter of meters) {
-    const run = await compare(meter, request, deps);
-    if (run !== null) runs.push(run);
+    try {
+      const run = await compare(meter, request, deps);
+      if (run !== null) runs.push(run);
+    } catch (error) {
+      // One customer that is gone shall not keep the others from being compared.
+      if (!(error instanceof SinkSilent)) throw error;
+      runs.push(notCompared(meter, request, error));
+    }
   }
   return runs;
+}
+
+function notCompared(
+  { organization_id, event_name, stripe_customer_id }: BilledMeter,
+  { startsAt: starts_at, endsAt: ends_at }: ReconcileRequest,
+  { reason }: SinkSilent,
+): Reconciliation {
+  return {
+    organization_id,
+    event_name,
+    stripe_customer_id,
+    starts_at,
+    ends_at,
+    hours: 0,
+    drifted_hours: 0,
+    drift: 0,
+    repaired: 0,
+    postponed_hours: 0,
+    error: reason,
+  };
 }
 
 /**
@@ -91,11 +125,14 @@ export async function settleChecks(deps: ReportDeps): Promise<number> {
 
 /** The sink did not tell its sums. */
 class SinkSilent extends TallyError {
+  readonly reason: string;
   constructor(cause: unknown) {
+    const { error } = classifyFailure(cause, false);
     super("PT502", "The sink does not tell its sums now.", {
       hint: "Try again in a moment.",
       cause,
     });
+    this.reason = error ?? "The sink does not answer.";
   }
 }
 
@@ -122,6 +159,7 @@ async function compare(
     await database.query<{ run: string }>(RECORD, [
       meter.organization_id,
       meter.event_name,
+      meter.stripe_customer_id,
       startsAt,
       endsAt,
       JSON.stringify(sums),
