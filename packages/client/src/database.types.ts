@@ -213,6 +213,7 @@ export type Database = {
           enabled: boolean;
           event_name: string;
           filters: NonNullable<Json>;
+          generation: number;
           has_markup: boolean;
           metric: string;
           scale: number;
@@ -226,6 +227,7 @@ export type Database = {
           enabled?: boolean;
           event_name: string;
           filters?: NonNullable<Json>;
+          generation?: number;
           has_markup: boolean;
           metric: string;
           scale: number;
@@ -238,6 +240,7 @@ export type Database = {
           enabled?: boolean;
           event_name?: string;
           filters?: NonNullable<Json>;
+          generation?: number;
           has_markup?: boolean;
           metric?: string;
           scale?: number;
@@ -283,6 +286,7 @@ export type Database = {
           read_at: string;
           repaired: number;
           starts_at: string;
+          stripe_customer_id: string;
         };
         ComputedFields: never;
         Insert: {
@@ -297,6 +301,7 @@ export type Database = {
           read_at: string;
           repaired: number;
           starts_at: string;
+          stripe_customer_id: string;
         };
         Update: {
           drift?: number;
@@ -310,6 +315,7 @@ export type Database = {
           read_at?: string;
           repaired?: number;
           starts_at?: string;
+          stripe_customer_id?: string;
         };
         Relationships: [];
       };
@@ -409,6 +415,7 @@ export type Database = {
           hour: string;
           organization_id: string;
           read_at: string;
+          stripe_customer_id: string;
         };
         ComputedFields: never;
         Insert: {
@@ -419,6 +426,7 @@ export type Database = {
           hour: string;
           organization_id: string;
           read_at: string;
+          stripe_customer_id: string;
         };
         Update: {
           counted?: number;
@@ -428,6 +436,7 @@ export type Database = {
           hour?: string;
           organization_id?: string;
           read_at?: string;
+          stripe_customer_id?: string;
         };
         Relationships: [];
       };
@@ -1572,6 +1581,7 @@ export type Database = {
       retry_alert: { Args: { delivery_id: string }; Returns: Json };
       revoke_api_key: { Args: { api_key_id: string }; Returns: Json };
       rotate_alert_secret: { Args: { channel_id: string }; Returns: Json };
+      schedule_functions: { Args: { functions_url: string; secret_key?: string }; Returns: Json };
       set_alert_channel: {
         Args: {
           enabled?: boolean;
@@ -1667,6 +1677,7 @@ export type Database = {
           hour: string;
           pending: number;
           read_at: string;
+          stripe_customer_id: string;
         }[];
       };
       tallybase_version: { Args: Record<PropertyKey, never>; Returns: string };
@@ -1721,6 +1732,7 @@ export type Database = {
       };
       track_usage: { Args: { event: Json }; Returns: Json };
       track_usage_batch: { Args: { events: Json }; Returns: Json };
+      unschedule_functions: { Args: Record<PropertyKey, never>; Returns: number };
       usage_anomalies: {
         Args: {
           ends_at: string;
