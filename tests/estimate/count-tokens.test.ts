@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { safetyFactor } from "../../supabase/functions/_tally/count-factors.ts";
+import { safetyFactors } from "../../supabase/functions/_tally/count-factors.ts";
+import { readModelTraits } from "../../supabase/functions/_tally/count-models.ts";
 import { createTextCounter } from "../../supabase/functions/_tally/count-text.ts";
 import { countTokens } from "../../supabase/functions/_tally/count-tokens.ts";
 import { IMAGE_HEADERS } from "./image-headers.ts";
@@ -104,16 +105,10 @@ describe("the bound", () => {
       const provider = /claude/.test(model) ? "anthropic" : "openai";
       const ascii = await count(model, english);
       const wide = await count(model, russian);
-      expect(ascii.input_tokens_upper / ascii.input_tokens).toBeCloseTo(
-        safetyFactor(provider, model, "ascii"),
-        1,
-      );
-      expect(wide.input_tokens_upper / wide.input_tokens).toBeGreaterThan(
-        safetyFactor(provider, model, "ascii") * 0.95,
-      );
-      expect(wide.input_tokens_upper / wide.input_tokens).toBeLessThan(
-        safetyFactor(provider, model, "wide") * 1.05,
-      );
+      const factors = safetyFactors(readModelTraits(provider, model));
+      expect(ascii.input_tokens_upper / ascii.input_tokens).toBeCloseTo(factors.ascii, 1);
+      expect(wide.input_tokens_upper / wide.input_tokens).toBeGreaterThan(factors.ascii * 0.95);
+      expect(wide.input_tokens_upper / wide.input_tokens).toBeLessThan(factors.wide * 1.05);
     }
   });
 

@@ -1,9 +1,7 @@
-import { type ModelTraits, readModelTraits } from "./count-models.ts";
+import type { ModelTraits } from "./count-models.ts";
 
-/** `wide`: text with characters outside ASCII, which most tokenizers cut finer than o200k does. */
-export type Script = "ascii" | "wide";
-
-type Factors = Record<Script, number>;
+/** `wide`: for text with characters outside ASCII, which most tokenizers cut finer than o200k does. */
+export type Factors = Record<"ascii" | "wide", number>;
 
 /** Models whose text is known to be tokenized with o200k. */
 const O200K =
@@ -29,11 +27,7 @@ export function usesO200k({ family, name }: ModelTraits): boolean {
  * What to multiply an o200k count with, so that it is not below the model's own for ordinary text.
  * A factor learned from settled calls replaces it; docs/token-counting.md says where these are from.
  */
-export function safetyFactor(provider: string, model: string, script: Script): number {
-  return factorsOf(readModelTraits(provider, model))[script];
-}
-
-function factorsOf(traits: ModelTraits): Factors {
+export function safetyFactors(traits: ModelTraits): Factors {
   switch (traits.family) {
     case "openai":
       if (usesO200k(traits)) return OWN;

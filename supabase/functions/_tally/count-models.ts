@@ -39,9 +39,11 @@ export function readModelTraits(provider: string, model: string): ModelTraits {
   return { family, name, version: readVersion(family, name) };
 }
 
+const DOTTED_VERSION = /(?<!\d)(\d{1,2})(?:\.(\d{1,2}))?(?!\d)/;
+const CLAUDE_VERSION = /(?<!\d)(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)/;
+
 /** The first `4`, `4-7` or `4.7` that is no date: `claude-3-5-sonnet-20241022`, `gpt-5.4-mini`. */
 function readVersion(family: ModelFamily, name: string): number {
-  const separator = family === "anthropic" ? "[-.]" : "[.]";
-  const found = new RegExp(`(?<!\\d)(\\d{1,2})(?:${separator}(\\d{1,2}))?(?!\\d)`).exec(name);
+  const found = (family === "anthropic" ? CLAUDE_VERSION : DOTTED_VERSION).exec(name);
   return found === null ? Infinity : Number(`${found[1]}.${found[2] ?? 0}`);
 }

@@ -1,4 +1,4 @@
-import { safetyFactor, usesO200k } from "./count-factors.ts";
+import { safetyFactors, usesO200k } from "./count-factors.ts";
 import { countMedia } from "./count-media.ts";
 import { type ModelTraits, readModelTraits } from "./count-models.ts";
 import type { TextCounter } from "./count-text.ts";
@@ -69,8 +69,7 @@ export async function countTokens(
     tools.framing +
     sum(media.map((part) => part.likely)) +
     hosted * HOSTED_TOOL.likely + claudeTools * CLAUDE_TOOL_PROMPT.likely;
-  const ascii = factor ?? safetyFactor(provider, model, "ascii");
-  const wide = factor ?? safetyFactor(provider, model, "wide");
+  const { ascii, wide } = factor === null ? safetyFactors(traits) : { ascii: factor, wide: factor };
   const scale = ({ tokens, wide_tokens }: typeof text, margin = 1) =>
     margin * ((tokens - wide_tokens) * ascii + wide_tokens * wide);
   // No tokenizer makes more tokens than its text has bytes.

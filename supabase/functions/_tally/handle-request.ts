@@ -22,6 +22,7 @@ export interface RequestContext {
   request: Request;
   /** Path after the function's name, starting with `/`. */
   path: string;
+  query: URLSearchParams;
   deps: Deps;
   /** What the request's log line says besides the outcome; handlers add to it. */
   log: LogFields;
@@ -75,11 +76,15 @@ export function handleRequests(
   surroundings: Surroundings,
 ): (request: Request) => Promise<Response> {
   let deps = connectEarly(surroundings);
+  // Hosted functions see their whole path, others only what is below the mount.
+  const mounted = new RegExp(`^(?:/functions/v1)?/${definition.name}(/.*)?$`);
   return async (request) => {
     const startedAt = performance.now();
     const id = crypto.randomUUID();
     const log: LogFields = {};
-    const path = pathWithin(definition.name, request.url);
+    const { pathname, searchParams: query } = new URL(request.url);
+    const match = mounted.exec(pathname);
+    const path = match === null ? pathname : match[1] ?? "/";
     const afterwards: Promise<unknown>[] = [];
     let outcome = "ok";
     let response: Response;
@@ -90,6 +95,7 @@ export function handleRequests(
       response = await definition.handle({
         request,
         path,
+        query,
         deps: ready,
         log,
         allowMethods: (...methods) => refuseOtherMethods(request.method, methods),
@@ -172,14 +178,6 @@ function connect(surroundings: Surroundings): Deps {
     knownUsers: new KnownUsers(),
     waitUntil: surroundings.waitUntil ?? (() => {}),
   };
-}
-
-/** The path after the function's name, wherever the function is mounted. */
-function pathWithin(name: string, url: string): string {
-  const { pathname } = new URL(url);
-  const [, rest = ""] = new RegExp(`^(?:/functions/v1)?/${name}(/.*)?$`).exec(pathname) ??
-    [pathname, pathname];
-  return rest === "" ? "/" : rest;
 }
 
 function refuseOtherMethods(method: string, allowed: string[]): void {

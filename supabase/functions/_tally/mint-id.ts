@@ -8,13 +8,8 @@ export interface MintedId {
 
 /** Mints an event id for a moment in milliseconds since 1970. */
 export function mintId(now: number): MintedId {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, Math.floor(now / 2 ** 32));
-  view.setUint32(2, now % 2 ** 32);
-  view.setUint8(6, 0x70 | (view.getUint8(6) & 0x0f));
-  view.setUint8(8, 0x80 | (view.getUint8(8) & 0x3f));
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  const time = Math.floor(now).toString(16).padStart(12, "0");
+  // A random uuid whose first 48 bits become the time in milliseconds and whose version becomes 7.
+  const id = `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
   return { id, createdAt: new Date(now).toISOString() };
 }

@@ -39,7 +39,7 @@ export async function handleGateway(
   log.organization_id = attribution.organization_id;
   log.provider = provider.name;
 
-  const call = await readCall(request, found, deps.env);
+  const call = await readCall(context, found, deps.env);
   const start = {
     ...found,
     ...identity,

@@ -1,5 +1,6 @@
 import type { TallyEnv } from "../env.ts";
 import { TallyError } from "../errors.ts";
+import type { RequestContext } from "../handle-request.ts";
 import { parseJsonObject, readBody } from "../read-body.ts";
 import type { CallRequest } from "./adapter.ts";
 import type { FoundEndpoint } from "./find-endpoint.ts";
@@ -12,11 +13,10 @@ import { readForm } from "./read-form.ts";
  * @throws {TallyError} PT400 for a body of another format, PT413 for one that is too large.
  */
 export async function readCall(
-  request: Request,
+  { request, query }: Pick<RequestContext, "request" | "query">,
   { endpoint, path, model }: FoundEndpoint,
   env: Pick<TallyEnv, "gatewayMaxBodyBytes" | "gatewayMaxFormBytes">,
 ): Promise<CallRequest> {
-  const query = new URL(request.url).searchParams;
   const call = { path, model, query, fields: {}, files: [] };
   if (endpoint.body === "none") return { ...call, body: new Uint8Array() };
   const type = request.headers.get("content-type") ?? "";

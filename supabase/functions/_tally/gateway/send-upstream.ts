@@ -93,6 +93,8 @@ export async function readAnswer(
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
+const PLAIN_PATH = /^(\/[\w-]+)+$/;
+
 /**
  * Appends a path, which may carry a query, to a base URL that may carry one too, as Azure's does.
  *
@@ -104,6 +106,10 @@ export function upstreamUrl(
   path: string,
   { version, versions }: { version: string; versions: readonly string[] },
 ): string {
+  // Nearly every address: there is nothing in it to be parsed or escaped.
+  if (PLAIN_PATH.test(path) && !baseUrl.includes("?") && versions.length === 1) {
+    return baseUrl + path;
+  }
   const url = new URL(baseUrl);
   let base = url.pathname.replace(/\/+$/, "");
   const configured = versions.find((known) => base.endsWith(known));
