@@ -260,6 +260,7 @@ begin
   select distinct r.organization_id, r.event_name, r.billed_hour, claim_billing_checks.at, 'unknown outcome'
   from public.billing_reports as r
   where r.state = 'pending' and tally.is_beyond_memory(r, claim_billing_checks.at, claim_billing_checks.memory)
+  order by 1, 2, 3
   on conflict do nothing;
   return query
   with due as (

@@ -230,6 +230,15 @@ begin
   if not found then
     return jsonb_build_object('status', 'duplicate');
   end if;
+  -- Their accounts first, as everything else does.
+  perform from tally.billing_accounts as a
+  where (a.organization_id, a.event_name) in (
+    select r.organization_id, r.event_name
+    from public.billing_reports as r
+    join jsonb_to_recordset(receive_meter_errors.samples) as s (key text) on r.identifier = split_part(s.key, ':', 1)
+  )
+  order by a.organization_id, a.event_name
+  for update;
   -- Stripe names the idempotency key of the request: the identifier, perhaps with the number of the key.
   update public.billing_reports as r
   set last_error = format('%s: %s', s.code, s.message)
@@ -253,6 +262,7 @@ begin
         where m.stripe_meter_id = receive_meter_errors.stripe_meter_id or receive_meter_errors.stripe_meter_id is null
       )
   )
+  order by 1, 2, 3
   on conflict on constraint billing_checks_pkey do nothing;
   get diagnostics v_checks = row_count;
   return jsonb_build_object('status', 'applied', 'joined', v_joined, 'checks', v_checks);

@@ -74,7 +74,7 @@ test("a meter made while customers are being folded waits for none of them, and 
   });
 });
 
-test("meters, markups, customers, folds and reports at once: no deadlock, and every use is reported", async () => {
+test("meters, markups, customers, folds and reports at once: no deadlock, every use is reported", async () => {
   const random = createRandom(readSeed());
   const organizations = await openCustomers(ORGANIZATIONS);
   const meters = ["a", "b", "c"];
@@ -105,6 +105,23 @@ test("meters, markups, customers, folds and reports at once: no deadlock, and ev
     },
     () => sql`select tally.prepare_billing_reports(${random.between(1, 30)})`,
     () => sql`select tally.prepare_billing_reports()`,
+    async () => {
+      const samples = await sql`
+        select identifier as key, 'no_meter' as code, 'no meter' as message
+        from public.billing_reports order by random() limit 6`;
+      await sql`
+        select tally.receive_meter_errors(${`evt_${random.fraction()}`}, null, now() - interval '1 minute',
+          now()::text::timestamptz, ${JSON.stringify(samples)}::text::jsonb)`;
+    },
+    async () => {
+      const checks = await sql`
+        select * from tally.claim_billing_checks(${random.between(1, 20)}, now() + interval '2 hours')`;
+      for (const { organization_id, event_name, stripe_customer_id, hour } of checks.slice(0, 3)) {
+        await sql`
+          select tally.record_billing_summaries(${organization_id}, ${event_name}, ${stripe_customer_id},
+            ${hour}, ${new Date(hour.getTime() + HOUR)}, '[]', false)`;
+      }
+    },
     async () => {
       const claims = await sql`
         select organization_id, event_name, hour, seq, lease, 'delivered' as outcome
