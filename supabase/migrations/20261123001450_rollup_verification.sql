@@ -18,6 +18,7 @@ select
   u.status,
   u.unit_type,
   u.is_byok,
+  u.execution_id,
   1 as request_count,
   u.input_tokens,
   u.output_tokens,
@@ -34,7 +35,7 @@ union all
 select
   a.organization_id, null, a.id, a.event_created_at, date_bin('15 minutes', a.event_created_at, timestamptz 'epoch'),
   a.user_id, a.api_key_id, a.provider, a.model, a.tool_name, u.operation, a.resource_type, u.service_tier, u.status,
-  u.unit_type, u.is_byok, 0, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::numeric, a.delta_usd,
+  u.unit_type, u.is_byok, u.execution_id, 0, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::numeric, a.delta_usd,
   case when a.old_cost_usd is null then -1 else 0 end, null::integer
 from public.cost_adjustments as a
 join public.token_usage as u
@@ -58,7 +59,8 @@ $$;
 comment on function tally.require_span(timestamptz, timestamptz) is 'Raises PT400 unless the two moments are a span of time.';
 revoke execute on function tally.require_span(timestamptz, timestamptz) from public, anon, authenticated;
 
-create function tally.folded_entries(only_organization uuid, starts_at timestamptz, ends_at timestamptz)
+create function tally.folded_entries(
+  only_organization uuid, starts_at timestamptz, ends_at timestamptz, only_executions boolean)
 returns setof tally.recorded_buckets
 language plpgsql stable security definer set search_path = '' set jit = off
 as $$
@@ -74,12 +76,31 @@ begin
   left join pending as p on p.organization_id = b.organization_id and p.id = coalesce(b.event_id, b.adjustment_id)
   where (b.organization_id = folded_entries.only_organization or folded_entries.only_organization is null)
     and b.created_at >= folded_entries.starts_at and b.created_at < folded_entries.ends_at
+    and (b.execution_id is not null or not folded_entries.only_executions)
     and p.id is null;
 end;
 $$;
-comment on function tally.folded_entries(uuid, timestamptz, timestamptz) is
-  'The events and adjustments of a span that no delta names any more: what the rollups must hold.';
-revoke execute on function tally.folded_entries(uuid, timestamptz, timestamptz) from public, anon, authenticated;
+comment on function tally.folded_entries(uuid, timestamptz, timestamptz, boolean) is
+  'The events and adjustments of a span, or those of executions, that no delta names any more: what the rollups must hold.';
+revoke execute on function tally.folded_entries(uuid, timestamptz, timestamptz, boolean) from public, anon, authenticated;
+
+create function tally.kept_months(starts_at timestamptz, ends_at timestamptz)
+returns tstzmultirange
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  return (
+    select range_agg(tstzrange(
+      m.month at time zone 'UTC', (m.month + interval '1 month') at time zone 'UTC'))
+    from generate_series(date_trunc('month', kept_months.starts_at at time zone 'UTC'),
+      kept_months.ends_at at time zone 'UTC', interval '1 month') as m (month)
+    where to_regclass('tally.token_usage_' || to_char(m.month, 'YYYY_MM')) is not null
+  );
+end;
+$$;
+comment on function tally.kept_months(timestamptz, timestamptz) is
+  'The months (UTC) that a span touches whose events are here: one that was archived has left them, and its rollups stay.';
+revoke execute on function tally.kept_months(timestamptz, timestamptz) from public, anon, authenticated;
 
 create function tally.rollup_differences(only_organization uuid, starts_at timestamptz, ends_at timestamptz)
 returns table (
@@ -92,23 +113,18 @@ declare
   v_starts_at timestamptz := date_bin('1 day', rollup_differences.starts_at, timestamptz 'epoch');
   v_ends_at timestamptz := date_bin('1 day', rollup_differences.ends_at + interval '1 day' - interval '1 microsecond',
     timestamptz 'epoch');
+  v_kept tstzmultirange := tally.kept_months(v_starts_at, v_ends_at);
 begin
   return query
   with entries as materialized (
     select e.*, tally.duration_slot(e.duration_ms) as slot, d.id as dimension_id, a.id as actor_id
-    from tally.folded_entries(rollup_differences.only_organization, v_starts_at, v_ends_at) as e
+    from tally.folded_entries(rollup_differences.only_organization, v_starts_at, v_ends_at, false) as e
     left join tally.usage_dimensions as d
       on d.organization_id = e.organization_id
       and d.key = tally.dimension_key(e.provider, e.model, e.tool_name, e.operation, e.resource_type, e.service_tier,
         e.status, e.unit_type, e.is_byok)
     left join tally.usage_actors as a
       on a.organization_id = e.organization_id and a.key = tally.actor_key(e.user_id, e.api_key_id)
-  ),
-  -- A month that was archived has left its events, and its rollups stay.
-  kept as (
-    select m.month, m.month + interval '1 month' as ends_at
-    from generate_series(date_trunc('month', v_starts_at, 'UTC'), v_ends_at, interval '1 month') as m (month)
-    where to_regclass('tally.token_usage_' || to_char(m.month at time zone 'UTC', 'YYYY_MM')) is not null
   ),
   expected as (
     select e.organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id, null::integer as slot,
@@ -147,14 +163,12 @@ begin
       array[r.request_count, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens,
         r.reasoning_tokens, r.units, r.cost_usd, r.unpriced_count, r.duration_count, r.duration_ms]::numeric[] as sums
     from tally.usage_rollups as r
-    join kept as k on r.bucket_start >= k.month and r.bucket_start < k.ends_at
-    where r.bucket_start >= v_starts_at and r.bucket_start < v_ends_at
+    where r.bucket_start >= v_starts_at and r.bucket_start < v_ends_at and r.bucket_start <@ v_kept
       and (r.organization_id = rollup_differences.only_organization or rollup_differences.only_organization is null)
     union all
     select r.organization_id, null, r.minutes, r.bucket_start, r.dimension_id, r.slot, array[r.request_count]::numeric[]
     from tally.duration_rollups as r
-    join kept as k on r.bucket_start >= k.month and r.bucket_start < k.ends_at
-    where r.bucket_start >= v_starts_at and r.bucket_start < v_ends_at
+    where r.bucket_start >= v_starts_at and r.bucket_start < v_ends_at and r.bucket_start <@ v_kept
       and (r.organization_id = rollup_differences.only_organization or rollup_differences.only_organization is null)
   )
   select f.organization_id, f.rollup, f.bucket_start, f.subject, m.measure, m.expected, m.actual
@@ -206,7 +220,13 @@ begin
   end if;
   perform tally.require_span(verify_rollup.starts_at, verify_rollup.ends_at);
   return query
-  select d.* from tally.rollup_differences(verify_rollup.organization_id, verify_rollup.starts_at, verify_rollup.ends_at) as d;
+  select d.*
+  from tally.rollup_differences(
+    verify_rollup.organization_id, verify_rollup.starts_at, verify_rollup.ends_at) as d;
+  return query
+  select d.*
+  from tally.execution_differences(
+    verify_rollup.organization_id, verify_rollup.starts_at, verify_rollup.ends_at) as d;
 end;
 $$;
 comment on function tally.verify_rollup(uuid, timestamptz, timestamptz) is 'Behind public.verify_rollup.';
@@ -224,7 +244,7 @@ as $$
   select v.* from tally.verify_rollup(verify_rollup.organization_id, verify_rollup.starts_at, verify_rollup.ends_at) as v
 $$;
 comment on function public.verify_rollup(uuid, timestamptz, timestamptz) is
-  'Compares the rollups of a span (widened to whole days, UTC) with the events themselves: one row per difference, none when healthy. Admins for their organization, the operator for all. Reads every event of the span, blocks nobody.';
+  'Compares the rollups of a span (widened to whole days, UTC), executions and packages among them, with the events themselves: one row per difference, none when healthy. Admins for their organization, the operator for all. Reads every event of the span, blocks nobody.';
 revoke execute on function public.verify_rollup(uuid, timestamptz, timestamptz) from public, anon, authenticated;
 grant execute on function public.verify_rollup(uuid, timestamptz, timestamptz) to authenticated, service_role;
 
@@ -248,7 +268,8 @@ begin
       e.unit_type, e.is_byok, e.user_id, e.api_key_id, tally.duration_slot(e.duration_ms), sum(e.request_count),
       sum(e.input_tokens), sum(e.output_tokens), sum(e.cache_read_tokens), sum(e.cache_write_tokens),
       sum(e.reasoning_tokens), sum(e.units), sum(e.cost_usd), sum(e.unpriced_count), sum(e.duration_ms))::tally.counted
-    from tally.folded_entries(rebuild_day.organization_id, rebuild_day.day, rebuild_day.day + interval '1 day') as e
+    from tally.folded_entries(rebuild_day.organization_id, rebuild_day.day,
+      rebuild_day.day + interval '1 day', false) as e
     group by e.bucket_start, e.provider, e.model, e.tool_name, e.operation, e.resource_type, e.service_tier, e.status,
       e.unit_type, e.is_byok, e.user_id, e.api_key_id, tally.duration_slot(e.duration_ms)
   );
@@ -271,11 +292,26 @@ begin
   perform tally.require_operator('repair rollups');
   perform tally.require_span(repair_rollup.starts_at, repair_rollup.ends_at);
   for v_broken in
-    select distinct d.organization_id, date_bin('1 day', d.bucket_start, timestamptz 'epoch') as day
-    from tally.rollup_differences(repair_rollup.organization_id, repair_rollup.starts_at, repair_rollup.ends_at) as d
+    select d.organization_id, date_bin('1 day', d.bucket_start, timestamptz 'epoch') as day,
+      bool_or(d.is_usage) as has_usage, bool_or(not d.is_usage) as has_executions
+    from (
+      select u.*, true as is_usage
+      from tally.rollup_differences(
+        repair_rollup.organization_id, repair_rollup.starts_at, repair_rollup.ends_at) as u
+      union all
+      select e.*, false
+      from tally.execution_differences(
+        repair_rollup.organization_id, repair_rollup.starts_at, repair_rollup.ends_at) as e
+    ) as d
+    group by 1, 2
     order by 1, 2
   loop
-    perform tally.rebuild_day(v_broken.organization_id, v_broken.day);
+    if v_broken.has_usage then
+      perform tally.rebuild_day(v_broken.organization_id, v_broken.day);
+    end if;
+    if v_broken.has_executions then
+      perform tally.recount_day(v_broken.organization_id, v_broken.day);
+    end if;
     v_mended := v_mended + 1;
   end loop;
   return v_mended;
