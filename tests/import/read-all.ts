@@ -23,13 +23,13 @@ export async function readRows(
   text: string,
   { skip = [] as string[], pieceSize = 7 } = {},
 ): Promise<EventRow[]> {
-  return collect(READERS[format](inPieces(text, pieceSize), new Set(skip)));
+  return (await collect(READERS[format](inPieces(text, pieceSize), new Set(skip)))).flat();
 }
 
 /** What of these rows would be sent, in one batch. */
 export async function prepareRows(rows: EventRow[]): Promise<Batch> {
   async function* each() {
-    yield* rows;
+    yield rows;
   }
   const [batch = { events: [], rejected: [] }] = await collect(prepareEvents(each(), 10_000));
   return batch;

@@ -32,7 +32,7 @@ export interface ImportTask {
 }
 
 /** What is pending slows the readers of a large import down, so it is folded on the way too. */
-const BATCHES_BETWEEN_FOLDS = 200;
+const EVENTS_BETWEEN_FOLDS = 500_000;
 
 /**
  * Sends the batches, several at once, reading on only as fast as they are answered.
@@ -49,13 +49,18 @@ export async function importEvents(task: ImportTask): Promise<void> {
     underway.add(tracked);
   };
   const makePartitions = createPartitionMaker(task.sql);
-  let sent = 0;
+  let folding = Promise.resolve();
+  let eventsToFold = 0;
   try {
     for await (const batch of task.batches) {
       start(importBatch(task, batch, makePartitions));
-      sent += 1;
-      if (sent % BATCHES_BETWEEN_FOLDS === 0 && !task.isDryRun) {
-        start(foldOnce(task.sql).then(() => {}));
+      eventsToFold += batch.events.length;
+      if (eventsToFold >= EVENTS_BETWEEN_FOLDS && !task.isDryRun) {
+        eventsToFold = 0;
+        // Beside the batches: the tidy-up at the end waits for one that still runs.
+        folding = folding
+          .then(async () => void (await foldOnce(task.sql)))
+          .catch((error: unknown) => void failures.push(error));
       }
       while (underway.size >= task.connections) await Promise.race(underway);
       if (failures.length > 0) break;

@@ -48,7 +48,8 @@ function findLocalStack({ project, stateDir }: LedgerPlace): string | undefined 
  */
 export async function openLedger(url: string, connections: number): Promise<Sql> {
   const sql = postgres(url, {
-    max: connections,
+    // One more, for the tidy-up on the way.
+    max: connections + 1,
     // Behind a pooler that hands connections around, a prepared statement would be gone.
     prepare: false,
     connect_timeout: 10,

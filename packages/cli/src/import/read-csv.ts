@@ -1,25 +1,27 @@
-import { pipeline, Readable } from "node:stream";
-import { CsvError, parse } from "csv-parse";
 import { CliError } from "../cli-error.ts";
 import { convertField, describeKind } from "./convert-field.ts";
-import { COMPUTED_COLUMNS, EVENT_COLUMNS, hintAtColumns } from "./event-columns.ts";
+import {
+  COMPUTED_COLUMNS,
+  type ColumnKind,
+  EVENT_COLUMNS,
+  hintAtColumns,
+} from "./event-columns.ts";
 import type { EventRow } from "./event-row.ts";
+import { type CsvRecord, splitCsv } from "./split-csv.ts";
 
-/** A row longer than this is no event: a quote was never closed. */
-const MAX_ROW_CHARACTERS = 1_000_000;
-
-const COMPLAINTS: Readonly<Record<string, string>> = {
-  CSV_QUOTE_NOT_CLOSED: "its quote is never closed",
-  CSV_MAX_RECORD_SIZE:
-    "it has more than a million characters, so that its quote may never be closed",
-  INVALID_OPENING_QUOTE: "a quote stands in the middle of a field",
-  CSV_INVALID_CLOSING_QUOTE: "text follows a closing quote",
-};
+/** A column of the file that goes into the events. */
+interface Column {
+  index: number;
+  name: string;
+  kind: ColumnKind;
+  /** Its name as a JSON key, with the colon. */
+  key: string;
+}
 
 /**
- * Reads events from CSV (RFC 4180, comma) whose header has the columns of an event. An empty field is
- * absent. A value of the wrong kind becomes the problem of its row; a file whose rows cannot be told
- * apart ends the reading.
+ * Reads events from CSV whose header has the columns of an event. An empty field is absent. A value of
+ * the wrong kind becomes the problem of its row; a file whose rows cannot be told apart ends the
+ * reading.
  *
  * @param skip - columns to leave out
  * @throws CliError for an unknown column or a malformed line
@@ -27,81 +29,50 @@ const COMPLAINTS: Readonly<Record<string, string>> = {
 export async function* readCsv(
   text: AsyncIterable<string>,
   skip: ReadonlySet<string>,
-): AsyncGenerator<EventRow> {
-  let lastLine = 0;
-  let carriageReturns = 0;
-  const parser = parse({
-    relax_column_count: true,
-    skip_empty_lines: true,
-    max_record_size: MAX_ROW_CHARACTERS,
-    // Called before the parser reads on, so that it knows the last whole row when the next is torn.
-    on_record: (record, { lines }): ParsedRow => {
-      // Inside quotes the parser counts both characters of a line break.
-      carriageReturns += countIn(record, "\r");
-      lastLine = lines - carriageReturns;
-      return Object.assign(record, { line: lastLine - countIn(record, "\n") });
-    },
-  });
-  // What goes wrong in the source destroys the parser with the same error.
-  pipeline(Readable.from(text), parser, () => {});
-  let columns: string[] | null = null;
-  try {
-    for await (const record of parser as AsyncIterable<ParsedRow>) {
-      const { line } = record;
-      if (!columns) {
-        columns = readHeader(record, line, skip);
-        continue;
-      }
-      if (record.length !== columns.length) {
-        throw new CliError(
-          `Line ${line} has ${record.length} fields, and the header has ${columns.length}.`,
-          "A field that holds a comma, a quote or a line break stands in double quotes.",
-        );
-      }
-      yield readRow(record, columns, line, skip);
+): AsyncGenerator<EventRow[]> {
+  let header: CsvRecord | undefined;
+  let columns: Column[] = [];
+  for await (const records of splitCsv(text)) {
+    if (!header) {
+      header = records.shift() as CsvRecord;
+      columns = readHeader(header, skip);
     }
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    // A row begins behind the last one; where it went wrong may be the end of the file.
+    const width = header.fields.length;
+    const torn = records.findIndex(({ fields }) => fields.length !== width);
+    const whole = torn < 0 ? records : records.slice(0, torn);
+    yield whole.map((record) => readRow(record, columns));
+    const bad = records[torn];
+    if (!bad) continue;
     throw new CliError(
-      `Line ${lastLine + 1} is not CSV: ${COMPLAINTS[error.code] ?? error.message}.`,
-      'Quotes inside a quoted field are doubled: "say ""hello""".',
-      { cause: error },
+      `Line ${bad.line} has ${bad.fields.length} fields, and the header has ${width}.`,
+      "A field that holds a comma, a quote or a line break stands in double quotes.",
     );
   }
-  if (!columns) {
+  if (!header) {
     throw new CliError("The file is empty.", "The first line of a CSV file names its columns.");
   }
 }
 
-/** The fields of a row, and where it begins. */
-type ParsedRow = string[] & { line: number };
-
-function countIn(record: string[], character: string): number {
-  let count = 0;
-  for (const field of record) {
-    for (let at = field.indexOf(character); at >= 0; at = field.indexOf(character, at + 1)) {
-      count += 1;
-    }
-  }
-  return count;
-}
-
-function readHeader(record: string[], line: number, skip: ReadonlySet<string>): string[] {
-  const columns = record.map((name) => name.trim());
-  for (const [index, name] of columns.entries()) {
-    if (columns.indexOf(name) !== index) {
+function readHeader({ line, fields }: CsvRecord, skip: ReadonlySet<string>): Column[] {
+  const names = fields.map((name) => name.trim());
+  const columns: Column[] = [];
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) !== index) {
       throw new CliError(`Line ${line} names the column ${name} twice.`, "Rename or remove one.");
     }
-    if (name in EVENT_COLUMNS || COMPUTED_COLUMNS.includes(name) || skip.has(name)) continue;
-    throw new CliError(
-      `Line ${line}: ${name === "" ? `column ${index + 1} has no name` : `there is no column ${name} in an event`}.`,
-      columns.length === 1 && /[;\t|]/.test(name)
-        ? "The columns of a CSV file are parted by commas."
-        : hintAtColumns(name),
-    );
+    if (COMPUTED_COLUMNS.includes(name) || skip.has(name)) continue;
+    const kind = Object.hasOwn(EVENT_COLUMNS, name) ? EVENT_COLUMNS[name] : undefined;
+    if (!kind) {
+      throw new CliError(
+        `Line ${line}: ${name === "" ? `column ${index + 1} has no name` : `there is no column ${name} in an event`}.`,
+        names.length === 1 && /[;\t|]/.test(name)
+          ? "The columns of a CSV file are parted by commas."
+          : hintAtColumns(name),
+      );
+    }
+    columns.push({ index, name, kind, key: `${JSON.stringify(name)}:` });
   }
-  if (!columns.includes("created_at") || skip.has("created_at")) {
+  if (!columns.some(({ name }) => name === "created_at")) {
     throw new CliError(
       `Line ${line}: the column created_at is missing.`,
       "An import must say when each event happened, for example 2026-01-31T12:00:00Z.",
@@ -110,29 +81,23 @@ function readHeader(record: string[], line: number, skip: ReadonlySet<string>): 
   return columns;
 }
 
-function readRow(
-  record: string[],
-  columns: string[],
-  line: number,
-  skip: ReadonlySet<string>,
-): EventRow {
+function readRow({ line, fields: cells }: CsvRecord, columns: readonly Column[]): EventRow {
   const fields: Record<string, unknown> = {};
-  const parts: string[] = [];
+  let text = "";
   let problem: EventRow["problem"];
-  for (const [index, name] of columns.entries()) {
-    const field = record[index] ?? "";
-    const kind = EVENT_COLUMNS[name];
-    if (field === "" || !kind || skip.has(name)) continue;
-    const converted = convertField(field, kind);
-    fields[name] = converted?.value ?? field;
-    parts.push(`${JSON.stringify(name)}:${converted?.text ?? JSON.stringify(field)}`);
+  for (const { index, name, kind, key } of columns) {
+    const cell = cells[index] ?? "";
+    if (cell === "") continue;
+    const converted = convertField(cell, kind);
+    fields[name] = converted?.value ?? cell;
+    text += `${text === "" ? "{" : ","}${key}${converted?.text ?? JSON.stringify(cell)}`;
     if (converted || problem) continue;
     problem = {
       code: "PT400",
       field: name,
-      message: `${name} must be ${describeKind(kind)}, not ${JSON.stringify(field.slice(0, 80))}.`,
+      message: `${name} must be ${describeKind(kind)}, not ${JSON.stringify(cell.slice(0, 80))}.`,
     };
   }
-  const row = { line, text: `{${parts.join(",")}}`, fields };
+  const row = { line, text: text === "" ? "{}" : `${text}}`, fields };
   return problem ? { ...row, problem } : row;
 }

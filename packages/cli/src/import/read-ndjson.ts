@@ -14,9 +14,18 @@ const MAX_LINE_CHARACTERS = 1_000_000;
 export async function* readNdjson(
   text: AsyncIterable<string>,
   skip: ReadonlySet<string>,
-): AsyncGenerator<EventRow> {
-  for await (const { line, content } of splitLines(text)) {
-    if (content !== "") yield readLine(content, line, skip);
+): AsyncGenerator<EventRow[]> {
+  for await (const lines of splitLines(text)) {
+    const rows: EventRow[] = [];
+    try {
+      for (const { line, content } of lines) {
+        if (content !== "") rows.push(readLine(content, line, skip));
+      }
+    } catch (error) {
+      if (rows.length > 0) yield rows;
+      throw error;
+    }
+    if (rows.length > 0) yield rows;
   }
 }
 
@@ -77,15 +86,16 @@ function pick(
 /** Lines end with a line feed only: a text in JSON may hold the other characters that end lines. */
 async function* splitLines(
   text: AsyncIterable<string>,
-): AsyncGenerator<{ line: number; content: string }> {
+): AsyncGenerator<{ line: number; content: string }[]> {
   let line = 0;
   let rest = "";
   for await (const piece of text) {
     const lines = (rest + piece).split("\n");
     rest = lines.pop() ?? "";
-    for (const content of lines) {
-      line += 1;
-      yield { line, content: content.trim() };
+    if (lines.length > 0) {
+      const first = line + 1;
+      line += lines.length;
+      yield lines.map((content, index) => ({ line: first + index, content: content.trim() }));
     }
     if (rest.length > MAX_LINE_CHARACTERS) {
       throw new CliError(
@@ -94,5 +104,5 @@ async function* splitLines(
       );
     }
   }
-  yield { line: line + 1, content: rest.trim() };
+  yield [{ line: line + 1, content: rest.trim() }];
 }
