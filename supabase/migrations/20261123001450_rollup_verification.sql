@@ -135,6 +135,7 @@ begin
     cross join lateral (
       values
         (0::bigint, 15, e.bucket_start, e.dimension_id),
+        (0, 60, date_bin('1 hour', e.bucket_start, timestamptz 'epoch'), e.dimension_id),
         (0, 1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), e.dimension_id),
         (0, 15, e.bucket_start, 0),
         (0, 60, date_bin('1 hour', e.bucket_start, timestamptz 'epoch'), 0),

@@ -34,7 +34,7 @@ returns integer[]
 language sql immutable security invoker set search_path = ''
 as $$
   select case
-    when rollup_levels.kind in ('totals', 'actor_totals', 'duration_totals') then '{1440,60,15}'::integer[]
+    when rollup_levels.kind in ('totals', 'dimensions', 'actor_totals', 'duration_totals') then '{1440,60,15}'::integer[]
     else '{1440,15}'
   end
 $$;

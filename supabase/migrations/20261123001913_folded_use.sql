@@ -20,6 +20,7 @@ comment on type tally.span_use is 'Use within one span of time (numbered from 1)
 create function tally.folded_totals(organization_id uuid, boundaries timestamptz[])
 returns setof tally.span_use
 language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off
 as $$
 begin
   return query
@@ -120,6 +121,7 @@ declare
       and ((folded_use_of_actors.filter).api_key_id is null
         or array_position((folded_use_of_actors.filter).api_key_id, a.api_key_id::text) is not null)
   );
+  v_everybody boolean := (folded_use_of_actors.filter).user_id is null and (folded_use_of_actors.filter).api_key_id is null;
   -- Without a filter on other attributes the rows of all dimensions together are enough, where there are any.
   v_totals boolean := coalesce(folded_use_of_actors.dimension in ('user_id', 'api_key_id'), true)
     and not tally.has_conditions(folded_use_of_actors.filter) and tally.rollup_levels('actor_totals') <> '{}';
@@ -157,7 +159,7 @@ begin
         from tally.usage_rollups as t
         where t.organization_id = folded_use_of_actors.organization_id and t.actor_id <> 0 and t.dimension_id = 0
           and t.minutes = c.minutes and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
-          and t.actor_id + 0 = any (v_actors)
+          and (v_everybody or t.actor_id + 0 = any (v_actors))
         offset 0
       ) as l
       where c.minutes > 15 and v_totals

@@ -3,6 +3,7 @@
 create function tally.duration_slots(organization_id uuid, boundaries timestamptz[], filter tally.report_filter)
 returns table (slot integer, request_count bigint)
 language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off
 as $$
 declare
   v_dimensions bigint[] := tally.passing_dimensions(duration_slots.organization_id, duration_slots.filter);
