@@ -66,6 +66,7 @@ language plpgsql stable security definer set search_path = '' set jit = off set 
 as $$
 declare
   v_dimensions bigint[] := tally.passing_dimensions(folded_use.organization_id, folded_use.filter);
+  v_all boolean := not tally.has_conditions(folded_use.filter);
 begin
   return query
   with summed as materialized (
@@ -82,7 +83,7 @@ begin
       where t.organization_id = folded_use.organization_id and t.actor_id = 0 and t.minutes = c.minutes
         and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
         -- A filter, not a condition of the index: one scan of the range instead of one for each dimension.
-        and t.dimension_id + 0 = any (v_dimensions)
+        and (v_all and t.dimension_id <> 0 or t.dimension_id + 0 = any (v_dimensions))
       offset 0
     ) as r
     where c.minutes > 0

@@ -7,6 +7,7 @@ as $$
 declare
   v_filter tally.report_filter := tally.read_filters(hourly_costs.filters);
   v_dimensions bigint[] := tally.passing_dimensions(hourly_costs.organization_id, v_filter);
+  v_all boolean := not tally.has_conditions(v_filter);
   v_levels integer[] := tally.rollup_levels('dimensions');
   v_first timestamptz := hourly_costs.starts_at;
   v_last timestamptz := hourly_costs.ends_at;
@@ -19,21 +20,16 @@ begin
       'Use usage_timeseries for one of them.');
   end if;
   return query
-  with summed as materialized (
-    select date_bin('1 hour', r.bucket_start, v_first) as hour, r.dimension_id, sum(r.cost_usd) as cost_usd
-    from tally.usage_rollups as r
-    where r.organization_id = hourly_costs.organization_id and r.actor_id = 0 and r.minutes = v_minutes
-      and r.bucket_start >= v_first and r.bucket_start < v_last
-      and r.dimension_id + 0 = any (v_dimensions)
-    group by 1, 2
-  )
   select n.hour,
     case grouping(n.model, n.tool_name) when 3 then 'organization' when 1 then 'model' else 'tool_name' end,
     case grouping(n.model, n.tool_name) when 1 then n.model when 2 then n.tool_name end, sum(n.cost_usd)
   from (
-    select s.hour, d.model, d.tool_name, s.cost_usd
-    from summed as s
-    join tally.usage_dimensions as d on d.organization_id = hourly_costs.organization_id and d.id = s.dimension_id
+    select date_bin('1 hour', r.bucket_start, v_first) as hour, d.model, d.tool_name, r.cost_usd
+    from tally.usage_rollups as r
+    join tally.usage_dimensions as d on d.organization_id = r.organization_id and d.id = r.dimension_id
+    where r.organization_id = hourly_costs.organization_id and r.actor_id = 0 and r.minutes = v_minutes
+      and r.bucket_start >= v_first and r.bucket_start < v_last
+      and (v_all and r.dimension_id <> 0 or r.dimension_id + 0 = any (v_dimensions))
     union all
     select date_bin('1 hour', p.bucket_start, v_first), p.model, p.tool_name, p.cost_usd
     from tally.pending_buckets as p
