@@ -114,7 +114,8 @@ begin
   from tally.usage_buckets as b
   where b.organization_id = mark_billed_hours.organization_id
     and b.bucket_start >= date_bin('1 hour', mark_billed_hours.starts_at, timestamptz 'epoch')
-  on conflict do nothing;
+  -- Locked when they are marked already: a report that takes them now would count without what changes here.
+  on conflict on constraint changed_hours_pkey do update set hour = excluded.hour;
 end;
 $$;
 comment on function tally.mark_billed_hours(uuid, timestamptz) is

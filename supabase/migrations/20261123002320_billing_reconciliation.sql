@@ -371,9 +371,16 @@ begin
     group by r.organization_id, r.event_name, r.hour
   ),
   hours as (
-    select distinct r.organization_id, r.hour from reported as r
+    select r.organization_id, r.hour from reported as r
     union
+    select b.organization_id, date_bin('1 hour', b.bucket_start, timestamptz 'epoch')
+    from tally.usage_buckets as b
+    join public.billing_customers as c on c.organization_id = b.organization_id
+    except
     select h.organization_id, h.hour from tally.changed_hours as h
+    except
+    -- What is not folded yet is marked when it is.
+    select p.organization_id, date_bin('1 hour', p.bucket_start, timestamptz 'epoch') from tally.pending_buckets as p
   ),
   said as (
     select b.*
@@ -387,9 +394,6 @@ begin
   from said as s
   left join reported as r on r.organization_id = s.organization_id and r.event_name = s.event_name and r.hour = s.hour
   where s.amount <> coalesce(r.amount, 0)
-    and not exists (
-      select from tally.changed_hours as h where h.organization_id = s.organization_id and h.hour = s.hour
-    )
     and not exists (
       select from tally.billing_accounts_to_open as o
       where o.organization_id = s.organization_id and o.event_name = s.event_name

@@ -17,7 +17,7 @@ beforeAll(async () => {
   sql = postgres(database.url, { max: CALLERS + 2, onnotice: () => undefined, connection });
 });
 afterAll(async () => {
-  await sql?.end();
+  await sql?.end({ timeout: 5 });
   await database?.drop();
 });
 
@@ -72,6 +72,41 @@ test("a meter made while customers are being folded waits for none of them, and 
     [first]: 2,
     [second]: 2,
   });
+});
+
+test("what is being changed is not counted as it was by a report that runs meanwhile", async () => {
+  const [id = ""] = await openCustomers(1);
+  await use(id, 3);
+  await sql`select public.set_billing_meter('changing', 'cost_usd', starts_at => '2020-01-01')`;
+  await sql`select tally.tick()`;
+  const valueOf = async () =>
+    (
+      await sql`
+        select sum(value)::int as value from public.billing_reports
+        where organization_id = ${id} and event_name = 'changing'`
+    )[0]?.value;
+  const other = await sql.reserve();
+
+  // Two reports of a customer and a meter that have not met: the second comes between the steps of the first.
+  await other`begin`;
+  const [marked] = await other`select tally.mark_new_accounts(10)::text as accounts`;
+  await sql`select tally.prepare_billing_reports()`;
+  await other`
+    select tally.lock_billing_accounts('{}', ${marked?.accounts}::text::tally.billing_accounts_to_open[])`;
+  await other`commit`;
+  await prepareAll();
+  expect(await valueOf()).toBe(1000);
+
+  await other`begin`;
+  await use(id, 3);
+  await sql`select tally.fold(${id})`;
+  await other`select public.set_billing_markup(${id}, 2, now() - interval '1 day')`;
+  await sql`select tally.prepare_billing_reports()`;
+  await other`commit`;
+  other.release();
+  await prepareAll();
+  expect(await valueOf()).toBe(4001);
+  expect(await sql`select * from public.verify_billing()`).toEqual([]);
 });
 
 test("meters, markups, customers, folds and reports at once: no deadlock, every use is reported", async () => {
