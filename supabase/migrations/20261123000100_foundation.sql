@@ -1,4 +1,5 @@
--- Schemas, identity of the caller, time-ordered ids, errors and settings: what every later file uses.
+-- Schemas, identity of the caller, time-ordered ids, errors and settings: what every later file
+-- uses.
 
 create schema if not exists extensions;
 create extension if not exists btree_gist with schema extensions;
@@ -8,7 +9,8 @@ create schema tally;
 revoke all on schema tally from public;
 grant usage on schema tally to authenticated, service_role;
 
-create function tally.fail(code text, message text, detail text default null, hint text default null)
+create function tally.fail(code text, message text, detail text default null,
+  hint text default null)
 returns void
 language plpgsql volatile security invoker set search_path = ''
 as $$
@@ -25,11 +27,12 @@ comment on function tally.fail(text, text, text, text) is
 revoke execute on function tally.fail(text, text, text, text) from public, anon, authenticated;
 grant execute on function tally.fail(text, text, text, text) to authenticated, service_role;
 
--- How the hot path is written. Its functions are plpgsql: it keeps their plans for the session, while
--- a function in plain SQL that cannot be inlined is planned again by every statement that calls it. They
--- ask for generic plans, since no argument would change one, and go without sequential scans: queues
--- such as tally.usage_deltas are empty when a plan is made and full when it runs. The doors to it turn
--- the compiler off: it would take a hundred times what these statements take.
+-- How the hot path is written. Its functions are plpgsql: it keeps their plans for the session,
+-- while a function in plain SQL that cannot be inlined is planned again by every statement that
+-- calls it. They ask for generic plans, since no argument would change one, and go without
+-- sequential scans: queues such as tally.usage_deltas are empty when a plan is made and full when
+-- it runs. The doors to it turn the compiler off: it would take a hundred times what these
+-- statements take.
 
 create function tally.acting_role()
 returns text
@@ -73,7 +76,8 @@ begin
   end if;
 end;
 $$;
-comment on function tally.require_operator(text) is 'Raises PT403 unless the caller is the operator.';
+comment on function tally.require_operator(text) is
+  'Raises PT403 unless the caller is the operator.';
 revoke execute on function tally.require_operator(text) from public, anon, authenticated;
 grant execute on function tally.require_operator(text) to authenticated, service_role;
 
@@ -85,12 +89,14 @@ begin
   -- A random v4 whose first 48 bits become the time in milliseconds and whose version becomes 7.
   return overlay(
     gen_random_uuid()::text
-    placing overlay(lpad(to_hex(floor(extract(epoch from uuid_v7.at) * 1000)::bigint), 12, '0') placing '-' from 9 for 0) || '-7'
+    placing overlay(lpad(to_hex(floor(extract(epoch from uuid_v7.at) * 1000)::bigint), 12,
+      '0') placing '-' from 9 for 0) || '-7'
     from 1 for 15
   )::uuid;
 end;
 $$;
-comment on function tally.uuid_v7(timestamptz) is 'A uuid of version 7 that holds the given time, to the millisecond.';
+comment on function tally.uuid_v7(timestamptz) is
+  'A uuid of version 7 that holds the given time, to the millisecond.';
 revoke execute on function tally.uuid_v7(timestamptz) from public, anon, authenticated;
 grant execute on function tally.uuid_v7(timestamptz) to authenticated, service_role;
 
@@ -104,7 +110,8 @@ begin
     * interval '1 millisecond';
 end;
 $$;
-comment on function tally.uuid_time(uuid) is 'The time inside a uuid of version 7, to the millisecond.';
+comment on function tally.uuid_time(uuid) is
+  'The time inside a uuid of version 7, to the millisecond.';
 revoke execute on function tally.uuid_time(uuid) from public, anon, authenticated;
 grant execute on function tally.uuid_time(uuid) to authenticated, service_role;
 
@@ -113,9 +120,11 @@ returns uuid
 language sql immutable security invoker set search_path = ''
 as $$
   select (rpad(
-    encode(substring(int8send(floor(extract(epoch from uuid_floor.at) * 1000)::bigint) from 3), 'hex'), 32, '0'))::uuid
+    encode(substring(int8send(floor(extract(epoch from uuid_floor.at) * 1000)::bigint) from 3),
+      'hex'), 32, '0'))::uuid
 $$;
-comment on function tally.uuid_floor(timestamptz) is 'The least uuid of version 7 of a moment, for ranges over ids.';
+comment on function tally.uuid_floor(timestamptz) is
+  'The least uuid of version 7 of a moment, for ranges over ids.';
 revoke execute on function tally.uuid_floor(timestamptz) from public, anon, authenticated;
 grant execute on function tally.uuid_floor(timestamptz) to service_role;
 

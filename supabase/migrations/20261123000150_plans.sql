@@ -6,7 +6,8 @@ create table public.plans (
   created_at timestamptz not null default now(),
   constraint id_is_a_lower_case_word check (id ~ '^[a-z][a-z0-9_-]{0,62}$')
 );
-comment on table public.plans is 'The plans on offer. A metric without a row in plan_quotas is unlimited.';
+comment on table public.plans is
+  'The plans on offer. A metric without a row in plan_quotas is unlimited.';
 
 create table public.plan_quotas (
   id bigint generated always as identity primary key,
@@ -35,11 +36,15 @@ revoke all on public.plans, public.plan_quotas from anon, authenticated, service
 revoke all on sequence public.plan_quotas_id_seq from anon, authenticated, service_role;
 grant select on public.plans, public.plan_quotas to authenticated;
 grant select, insert, update, delete on public.plans, public.plan_quotas to service_role;
-create policy "the signed-in read the plans on offer" on public.plans for select to authenticated using (true);
-create policy "the signed-in read the limits of plans" on public.plan_quotas for select to authenticated using (true);
+create policy "the signed-in read the plans on offer" on public.plans for select to authenticated
+  using (true);
+create policy "the signed-in read the limits of plans" on public.plan_quotas for select
+  to authenticated using (true);
 
-insert into public.plans (id, name) values ('free', 'Free'), ('pro', 'Pro'), ('enterprise', 'Enterprise');
-insert into public.plan_quotas (plan_id, metric, quota_limit, resource_type, alert_thresholds) values
+insert into public.plans (id, name) values ('free', 'Free'), ('pro', 'Pro'),
+  ('enterprise', 'Enterprise');
+insert into public.plan_quotas (plan_id, metric, quota_limit, resource_type,
+  alert_thresholds) values
   ('free', 'requests', 1000, 'agent_execution', '{80,90,100}'),
   ('free', 'total_tokens', 100000, 'token', '{80,90,100}'),
   ('free', 'units', 1, 'storage', '{80,90,100}'),

@@ -13,8 +13,10 @@ create table public.organizations (
 );
 create index organizations_by_plan on public.organizations (plan_id);
 comment on table public.organizations is 'The tenants: whose usage is metered, limited and billed.';
-comment on column public.organizations.timezone is 'IANA name; days of reports and of quotas without a timezone of their own.';
-comment on column public.organizations.plan_id is 'Its plan; change it by assign_plan(), which moves the quotas too.';
+comment on column public.organizations.timezone is
+  'IANA name; days of reports and of quotas without a timezone of their own.';
+comment on column public.organizations.plan_id is
+  'Its plan; change it by assign_plan(), which moves the quotas too.';
 comment on column public.organizations.allow_client_tracking is
   'Whether members may record usage from their own devices. Off: only the service role and API keys may.';
 
@@ -26,7 +28,8 @@ create table public.organization_members (
   primary key (organization_id, user_id),
   constraint role_is_known check (role in ('owner', 'admin', 'member'))
 );
-comment on table public.organization_members is 'Which user (auth.uid()) belongs to which organization, in which role.';
+comment on table public.organization_members is
+  'Which user (auth.uid()) belongs to which organization, in which role.';
 create index organization_members_by_user on public.organization_members (user_id);
 
 create function tally.organizations_of(actor uuid)
@@ -61,15 +64,19 @@ language plpgsql stable security definer set search_path = ''
 as $$
 begin
   if require_role.organization_id is null then
-    perform tally.fail('PT400', 'organization_id is missing.', 'organization_id', 'Name the organization.');
+    perform tally.fail('PT400', 'organization_id is missing.', 'organization_id',
+      'Name the organization.');
   end if;
   if tally.is_operator() then
-    if not exists (select from public.organizations as o where o.id = require_role.organization_id) then
-      perform tally.fail('PT404', format('There is no organization %s.', require_role.organization_id),
+    if not exists (select from public.organizations as o
+      where o.id = require_role.organization_id) then
+      perform tally.fail('PT404', format('There is no organization %s.',
+        require_role.organization_id),
         'organization_id', 'Create it in public.organizations first.');
     end if;
   elsif not coalesce(
-    tally.role_in((select auth.uid()), require_role.organization_id) = any (require_role.roles), false) then
+    tally.role_in((select auth.uid()), require_role.organization_id) = any (require_role.roles),
+    false) then
     -- One answer for a foreign and for an unknown organization: ids cannot be probed.
     perform tally.fail('PT403',
       format('You may not do this in organization %s.', require_role.organization_id),
@@ -89,7 +96,8 @@ language sql stable security invoker set search_path = ''
 as $$
   select tally.require_role(require_member.organization_id, array['owner', 'admin', 'member'])
 $$;
-comment on function tally.require_member(uuid) is 'Raises PT403 unless the caller belongs to the organization.';
+comment on function tally.require_member(uuid) is
+  'Raises PT403 unless the caller belongs to the organization.';
 revoke execute on function tally.require_member(uuid) from public, anon, authenticated;
 grant execute on function tally.require_member(uuid) to authenticated, service_role;
 
@@ -99,13 +107,15 @@ language sql stable security invoker set search_path = ''
 as $$
   select tally.require_role(require_admin.organization_id, array['owner', 'admin'])
 $$;
-comment on function tally.require_admin(uuid) is 'Raises PT403 unless the caller is an owner or admin of the organization.';
+comment on function tally.require_admin(uuid) is
+  'Raises PT403 unless the caller is an owner or admin of the organization.';
 revoke execute on function tally.require_admin(uuid) from public, anon, authenticated;
 grant execute on function tally.require_admin(uuid) to authenticated, service_role;
 
 create function tally.require_recorder(organization_id uuid)
 returns void
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_allows boolean;
@@ -117,7 +127,8 @@ begin
   end if;
   perform tally.require_member(require_recorder.organization_id);
   if not v_allows then
-    perform tally.fail('PT403', 'This organization does not record usage from its members'' devices.',
+    perform tally.fail('PT403',
+      'This organization does not record usage from its members'' devices.',
       'organizations.allow_client_tracking is off',
       'Record from a server with the secret key or an API key, or let the operator turn it on.');
   end if;

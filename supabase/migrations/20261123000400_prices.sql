@@ -10,7 +10,8 @@ create table tally.usage_classes (
 );
 comment on table tally.usage_classes is
   'What can be counted and priced. Kinds input and output are token classes, priced per million; units are priced per one.';
-comment on column tally.usage_classes.fallback is 'The class whose rate is paid where a card has none of its own.';
+comment on column tally.usage_classes.fallback is
+  'The class whose rate is paid where a card has none of its own.';
 alter table tally.usage_classes enable row level security;
 
 insert into tally.usage_classes (class, kind, plural, fallback) values
@@ -78,14 +79,16 @@ create table public.cost_estimates (
   constraint context_is_not_negative check (context_from >= 0),
   constraint rates_are_an_object check (jsonb_typeof(rates) = 'object' and rates <> '{}'),
   constraint validity_runs_forward check (valid_to > valid_from),
-  constraint daily_window_is_whole check ((daily_from is null) = (daily_to is null) and daily_from <> daily_to),
+  constraint daily_window_is_whole check ((daily_from is null) = (daily_to is null)
+    and daily_from <> daily_to),
   constraint manager_is_known check (managed_by in ('book', 'operator')),
-  -- The key as one text: with columns of its own this index would be taken for the lookup of prices,
-  -- which the b-tree below does in half the time.
+  -- The key as one text: with columns of its own this index would be taken for the lookup of
+  -- prices, which the b-tree below does in half the time.
   constraint cards_of_one_key_do_not_overlap exclude using gist (
     (
       provider || chr(31) || model || chr(31) || service_tier || chr(31) || context_from || chr(31)
-      || coalesce(organization_id::text, '') || chr(31) || coalesce(extract(epoch from daily_from)::text, '')
+      || coalesce(organization_id::text, '') || chr(31)
+        || coalesce(extract(epoch from daily_from)::text, '')
     ) with =,
     (tstzrange(valid_from, valid_to)) with &&
   ) where (withdrawn_at is null)
@@ -94,19 +97,22 @@ comment on table public.cost_estimates is
   'Rate cards: the prices of all classes of one model, for one service tier, one context band, one span of time. Never edited: set_price closes one and opens the next.';
 comment on column public.cost_estimates.context_from is
   'The band: the first total number of prompt tokens that pays this card. It prices the whole call.';
-comment on column public.cost_estimates.organization_id is 'Null: the list price. Otherwise the negotiated price of one organization.';
+comment on column public.cost_estimates.organization_id is
+  'Null: the list price. Otherwise the negotiated price of one organization.';
 comment on column public.cost_estimates.daily_from is
   'Start of the daily window in UTC, for providers with off-peak prices; wins over the all-day card. It may run past midnight.';
 comment on column public.cost_estimates.withdrawn_at is
   'When the card was taken back: it prices nothing any more and stays for the history.';
 comment on column public.cost_estimates.managed_by is
   'book: loaded from the price book, which may correct it. operator: set by set_price, which the book never touches.';
-comment on column public.cost_estimates.rates is 'Class to USD: token classes per million tokens, unit classes per one.';
+comment on column public.cost_estimates.rates is
+  'Class to USD: token classes per million tokens, unit classes per one.';
 comment on column public.cost_estimates.unit_prices is
   'Derived from rates: class to USD for one token or unit, fallbacks filled in. What pricing reads.';
 comment on column public.cost_estimates.dearest_input is
   'The dearest of what an input token may cost without being asked for: text, cache read, cache write. For upper bounds.';
-comment on column public.cost_estimates.dearest_output is 'The dearer of output and reasoning. For upper bounds.';
+comment on column public.cost_estimates.dearest_output is
+  'The dearer of output and reasoning. For upper bounds.';
 create index cost_estimates_by_model on public.cost_estimates (provider, model, service_tier);
 create index cost_estimates_by_organization on public.cost_estimates (organization_id)
   where organization_id is not null;
@@ -133,7 +139,8 @@ as $$
     select p.class, coalesce(f.fallback, c.fallback), p.depth + 1
     from payer as p
     join tally.usage_classes as c on c.class = p.paid_as
-    left join tally.class_fallbacks as f on f.class = p.paid_as and f.provider = unit_prices.provider
+    left join tally.class_fallbacks as f on f.class = p.paid_as
+      and f.provider = unit_prices.provider
     where not unit_prices.rates ? p.paid_as
       and coalesce(f.fallback, c.fallback) is not null
       and p.depth < 8
@@ -172,18 +179,21 @@ begin
   from jsonb_each(new.rates) as r
   where case when jsonb_typeof(r.value) = 'number' then (r.value)::numeric < 0 else true end;
   if v_bad is not null then
-    perform tally.fail('PT400', format('The rate of %L must be a number of USD, zero or more.', v_bad), 'rates');
+    perform tally.fail('PT400', format('The rate of %L must be a number of USD, zero or more.',
+      v_bad), 'rates');
   end if;
   new.unit_prices := tally.unit_prices(new.provider, new.rates);
-  new.dearest_input := greatest((new.unit_prices -> 'input')::numeric, (new.unit_prices -> 'cache_read')::numeric,
-    (new.unit_prices -> 'cache_write')::numeric);
-  new.dearest_output := greatest((new.unit_prices -> 'output')::numeric, (new.unit_prices -> 'reasoning')::numeric);
+  new.dearest_input := greatest((new.unit_prices -> 'input')::numeric,
+    (new.unit_prices -> 'cache_read')::numeric, (new.unit_prices -> 'cache_write')::numeric);
+  new.dearest_output := greatest((new.unit_prices -> 'output')::numeric,
+    (new.unit_prices -> 'reasoning')::numeric);
   -- An id with a card of its own is no alias any more.
   delete from tally.model_aliases as a where a.provider = new.provider and a.alias = new.model;
   return new;
 end;
 $$;
-comment on function tally.check_rate_card() is 'Refuses unknown classes and negative rates, and derives unit_prices.';
+comment on function tally.check_rate_card() is
+  'Refuses unknown classes and negative rates, and derives unit_prices.';
 revoke execute on function tally.check_rate_card() from public, anon, authenticated;
 create trigger check_rate_card before insert or update of rates, provider on public.cost_estimates
   for each row execute function tally.check_rate_card();
@@ -200,7 +210,8 @@ begin
   return null;
 end;
 $$;
-comment on function tally.refresh_unit_prices() is 'Derives unit_prices again after a change of the fallback rules.';
+comment on function tally.refresh_unit_prices() is
+  'Derives unit_prices again after a change of the fallback rules.';
 revoke execute on function tally.refresh_unit_prices() from public, anon, authenticated;
 create trigger refresh_unit_prices after insert or update or delete on tally.usage_classes
   for each statement execute function tally.refresh_unit_prices();

@@ -33,7 +33,8 @@ create policy "members read the markups of their organizations" on public.price_
 
 create function tally.markup_of(organization_id uuid, provider text, model text, at timestamptz)
 returns numeric
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_factor numeric;
@@ -52,15 +53,18 @@ end;
 $$;
 comment on function tally.markup_of(uuid, text, text, timestamptz) is
   'The factor on the list price of a model for an organization at a moment; 1 without a markup.';
-revoke execute on function tally.markup_of(uuid, text, text, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.markup_of(uuid, text, text, timestamptz)
+  from public, anon, authenticated;
 
 create function tally.set_markup(
-  organization_id uuid, factor numeric, provider text, model text, valid_from timestamptz, note text)
+  organization_id uuid, factor numeric, provider text, model text,
+  valid_from timestamptz, note text)
 returns uuid
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_from timestamptz := coalesce(nullif(set_markup.valid_from, now()), date_trunc('milliseconds', now()));
+  v_from timestamptz := coalesce(nullif(set_markup.valid_from, now()),
+    date_trunc('milliseconds', now()));
   v_old public.price_markups;
   v_next timestamptz;
   v_id uuid;
@@ -68,7 +72,8 @@ begin
   perform tally.require_operator('set markups');
   perform tally.require_admin(set_markup.organization_id);
   if set_markup.factor is null or not set_markup.factor between 0 and 1000 then
-    perform tally.fail('PT400', 'factor must be a number from 0 to 1000.', 'factor', '1.2 adds 20 % to the list price.');
+    perform tally.fail('PT400', 'factor must be a number from 0 to 1000.', 'factor',
+      '1.2 adds 20 % to the list price.');
   elsif set_markup.model is not null and set_markup.provider is null then
     perform tally.fail('PT400', 'A model needs its provider.', 'provider');
   elsif not isfinite(v_from) then
@@ -78,31 +83,37 @@ begin
   select m.* into v_old
   from public.price_markups as m
   where m.organization_id = set_markup.organization_id
-    and m.provider is not distinct from set_markup.provider and m.model is not distinct from set_markup.model
+    and m.provider is not distinct from set_markup.provider
+    and m.model is not distinct from set_markup.model
     and m.valid_from <= v_from and (m.valid_to is null or m.valid_to > v_from);
   if v_old.factor = set_markup.factor then
     return v_old.id;
   elsif v_old.valid_from = v_from then
-    perform tally.fail('PT409', 'A markup of this scope already starts at that moment.', format('markup %s', v_old.id),
-      'Let the new one start later.');
+    perform tally.fail('PT409', 'A markup of this scope already starts at that moment.',
+      format('markup %s', v_old.id), 'Let the new one start later.');
   end if;
   select min(m.valid_from) into v_next
   from public.price_markups as m
   where m.organization_id = set_markup.organization_id
-    and m.provider is not distinct from set_markup.provider and m.model is not distinct from set_markup.model
+    and m.provider is not distinct from set_markup.provider
+    and m.model is not distinct from set_markup.model
     and m.valid_from > v_from;
   update public.price_markups as m set valid_to = v_from
   where m.organization_id = v_old.organization_id and m.id = v_old.id;
-  insert into public.price_markups as m (organization_id, provider, model, factor, valid_from, valid_to, note)
-  values (set_markup.organization_id, set_markup.provider, set_markup.model, set_markup.factor, v_from, v_next,
-    set_markup.note)
+  insert into public.price_markups as m (organization_id, provider, model, factor, valid_from,
+    valid_to, note)
+  values (set_markup.organization_id, set_markup.provider, set_markup.model, set_markup.factor,
+    v_from, v_next, set_markup.note)
   returning m.id into v_id;
   return v_id;
 end;
 $$;
-comment on function tally.set_markup(uuid, numeric, text, text, timestamptz, text) is 'Behind public.set_markup.';
-revoke execute on function tally.set_markup(uuid, numeric, text, text, timestamptz, text) from public, anon, authenticated;
-grant execute on function tally.set_markup(uuid, numeric, text, text, timestamptz, text) to authenticated, service_role;
+comment on function tally.set_markup(uuid, numeric, text, text, timestamptz, text) is
+  'Behind public.set_markup.';
+revoke execute on function tally.set_markup(uuid, numeric, text, text, timestamptz, text)
+  from public, anon, authenticated;
+grant execute on function tally.set_markup(uuid, numeric, text, text, timestamptz, text)
+  to authenticated, service_role;
 
 create function public.set_markup(
   organization_id uuid, factor numeric, provider text default null, model text default null,
@@ -110,10 +121,12 @@ create function public.set_markup(
 returns uuid
 language sql volatile security invoker set search_path = ''
 as $$
-  select tally.set_markup(set_markup.organization_id, set_markup.factor, set_markup.provider, set_markup.model,
-    set_markup.valid_from, set_markup.note)
+  select tally.set_markup(set_markup.organization_id, set_markup.factor, set_markup.provider,
+    set_markup.model, set_markup.valid_from, set_markup.note)
 $$;
 comment on function public.set_markup(uuid, numeric, text, text, timestamptz, text) is
   'Sets what an organization pays relative to the list price from a moment on (operator): 1.2 is 20 % more, 1 the list price again. For everything, a provider, or one model; returns its id.';
-revoke execute on function public.set_markup(uuid, numeric, text, text, timestamptz, text) from public, anon, authenticated;
-grant execute on function public.set_markup(uuid, numeric, text, text, timestamptz, text) to authenticated, service_role;
+revoke execute on function public.set_markup(uuid, numeric, text, text, timestamptz, text)
+  from public, anon, authenticated;
+grant execute on function public.set_markup(uuid, numeric, text, text, timestamptz, text)
+  to authenticated, service_role;

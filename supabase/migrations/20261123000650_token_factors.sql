@@ -1,4 +1,5 @@
--- How many tokens a provider really counts for one token of our own count, learned from settled calls.
+-- How many tokens a provider really counts for one token of our own count, learned from settled
+-- calls.
 
 create table tally.token_samples (
   id bigint generated always as identity primary key,
@@ -6,7 +7,8 @@ create table tally.token_samples (
   model text not null,
   ratio numeric not null
 );
-comment on table tally.token_samples is 'Ratios of billed to counted input tokens, appended by callers and folded by the tidy-up.';
+comment on table tally.token_samples is
+  'Ratios of billed to counted input tokens, appended by callers and folded by the tidy-up.';
 alter table tally.token_samples enable row level security;
 
 create table tally.token_ratios (
@@ -16,10 +18,12 @@ create table tally.token_ratios (
   samples bigint not null,
   primary key (provider, model, ratio)
 );
-comment on table tally.token_ratios is 'Histogram of those ratios per model, in steps of 0.01 rounded up.';
+comment on table tally.token_ratios is
+  'Histogram of those ratios per model, in steps of 0.01 rounded up.';
 alter table tally.token_ratios enable row level security;
 
-create function tally.note_token_count(provider text, model text, counted_tokens bigint, billed_tokens bigint)
+create function tally.note_token_count(provider text, model text, counted_tokens bigint,
+  billed_tokens bigint)
 returns void
 language sql volatile security definer set search_path = ''
 as $$
@@ -31,7 +35,8 @@ as $$
 $$;
 comment on function tally.note_token_count(text, text, bigint, bigint) is
   'Notes what a provider billed for a prompt that was counted before the call (prompts of 100 tokens and more).';
-revoke execute on function tally.note_token_count(text, text, bigint, bigint) from public, anon, authenticated;
+revoke execute on function tally.note_token_count(text, text, bigint, bigint)
+  from public, anon, authenticated;
 grant execute on function tally.note_token_count(text, text, bigint, bigint) to service_role;
 
 create function tally.fold_token_samples()
@@ -40,11 +45,13 @@ language sql volatile security definer set search_path = ''
 as $$
   with taken as (
     delete from tally.token_samples as s
-    where s.id in (select t.id from tally.token_samples as t order by t.id limit 10000 for update skip locked)
+    where s.id in (select t.id from tally.token_samples as t
+      order by t.id limit 10000 for update skip locked)
     returning s.provider, s.model, s.ratio
   )
   insert into tally.token_ratios as r (provider, model, ratio, samples)
-  select t.provider, t.model, t.ratio, count(*) from taken as t group by t.provider, t.model, t.ratio
+  select t.provider, t.model, t.ratio, count(*) from taken as t group by t.provider,
+    t.model, t.ratio
   order by 1, 2, 3
   on conflict (provider, model, ratio) do update set samples = r.samples + excluded.samples
 $$;

@@ -36,15 +36,20 @@ create table public.token_usage (
       + ('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint * interval '1 millisecond'
   )
 ) partition by range (created_at);
--- No foreign keys and one check: Postgres reads each constraint again for every statement that writes, and
--- each costs a twentieth of an insert. tally.check_event holds the rest, verify_ledger() looks after it.
+-- No foreign keys and one check: Postgres reads each constraint again for every statement that
+-- writes, and each costs a twentieth of an insert. tally.check_event holds the rest,
+-- verify_ledger() looks after it.
 comment on table public.token_usage is
   'The events: every recorded use, priced. Append-only; written by track_usage, track_usage_batch and settle_usage.';
-comment on column public.token_usage.id is 'A uuid of version 7; the time inside it is created_at, so the same id always means the same row.';
+comment on column public.token_usage.id is
+  'A uuid of version 7; the time inside it is created_at, so the same id always means the same row.';
 comment on column public.token_usage.created_at is 'When it happened, to the millisecond.';
-comment on column public.token_usage.classes is 'The disjoint quantities: every token and unit in exactly one class.';
-comment on column public.token_usage.cost_usd is 'Exact cost in USD; null: no price was known (see unpriced_usage).';
-create index token_usage_unpriced on public.token_usage (organization_id, provider, model) where cost_usd is null;
+comment on column public.token_usage.classes is
+  'The disjoint quantities: every token and unit in exactly one class.';
+comment on column public.token_usage.cost_usd is
+  'Exact cost in USD; null: no price was known (see unpriced_usage).';
+create index token_usage_unpriced on public.token_usage (organization_id, provider, model)
+  where cost_usd is null;
 
 alter table public.token_usage enable row level security;
 revoke all on public.token_usage from anon, authenticated, service_role;
@@ -97,7 +102,8 @@ end;
 $$;
 comment on function tally.ensure_partitions(timestamptz, timestamptz) is
   'Makes the monthly partitions (UTC) that hold a span of time and returns how many were new. They live in the private schema: no API role can reach past the policies of token_usage.';
-revoke execute on function tally.ensure_partitions(timestamptz, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.ensure_partitions(timestamptz, timestamptz)
+  from public, anon, authenticated;
 grant execute on function tally.ensure_partitions(timestamptz, timestamptz) to service_role;
 
 select tally.ensure_partitions(now() - interval '35 days', now() + interval '3 months');

@@ -26,7 +26,8 @@ create table public.cost_adjustments (
 comment on table public.cost_adjustments is
   'Audited re-rating: what an event costs more or less than was recorded, with the old and the new price and the reason. Reports and quotas add them to the event''s own day.';
 create index cost_adjustments_by_event on public.cost_adjustments (organization_id, event_id);
-create index cost_adjustments_by_time on public.cost_adjustments (organization_id, event_created_at);
+create index cost_adjustments_by_time on public.cost_adjustments (organization_id,
+  event_created_at);
 
 alter table public.cost_adjustments enable row level security;
 revoke all on public.cost_adjustments from anon, authenticated, service_role;

@@ -1,5 +1,6 @@
--- Deltas: what was recorded and not yet folded into quotas and rollups. A writer appends one row that
--- names its events, whatever their number; readers add what it names, so nothing waits for a fold.
+-- Deltas: what was recorded and not yet folded into quotas and rollups. A writer appends one row
+-- that names its events, whatever their number; readers add what it names, so nothing waits for a
+-- fold.
 
 create table tally.usage_deltas (
   organization_id uuid not null,
@@ -18,8 +19,10 @@ comment on table tally.usage_deltas is
   'Events, adjustments and ends of holds that are not folded yet: appended by writers, consumed by tally.fold.';
 comment on column tally.usage_deltas.due_at is
   'Its latest event: one that is ahead of the clock is folded when its own moment has come.';
-comment on column tally.usage_deltas.event_times is 'created_at of each event, which finds its partition.';
-comment on column tally.usage_deltas.released is 'Metric to amount that a hold gives back to released_quotas.';
+comment on column tally.usage_deltas.event_times is
+  'created_at of each event, which finds its partition.';
+comment on column tally.usage_deltas.released is
+  'Metric to amount that a hold gives back to released_quotas.';
 comment on column tally.usage_deltas.is_beyond_hold is
   'Whether it may use more of some quota than its hold kept: only such deltas matter to an admission that has room.';
 create index usage_deltas_beyond_hold on tally.usage_deltas (organization_id) where is_beyond_hold;
@@ -67,18 +70,21 @@ cross join lateral (
 ) as u
 union all
 select
-  d.organization_id, d.seq, d.is_beyond_hold, a.event_created_at, a.user_id, a.api_key_id, u.execution_id, a.provider,
-  a.model, a.new_price_id, a.tool_name, u.operation, a.resource_type, u.service_tier, u.status, u.unit_type, u.is_byok,
-  null::integer, '{}'::jsonb, 0, 0::bigint, 0::bigint, null::numeric, a.delta_usd,
+  d.organization_id, d.seq, d.is_beyond_hold, a.event_created_at, a.user_id, a.api_key_id,
+  u.execution_id, a.provider, a.model, a.new_price_id, a.tool_name, u.operation, a.resource_type,
+  u.service_tier, u.status, u.unit_type, u.is_byok, null::integer, '{}'::jsonb, 0, 0::bigint,
+  0::bigint, null::numeric, a.delta_usd,
   case when a.old_cost_usd is null then -1 else 0 end
 from tally.usage_deltas as d
 cross join lateral unnest(d.adjustment_ids) as e (id)
 cross join lateral (
-  select c.* from public.cost_adjustments as c where c.organization_id = d.organization_id and c.id = e.id offset 0
+  select c.* from public.cost_adjustments as c where c.organization_id = d.organization_id
+    and c.id = e.id offset 0
 ) as a
 cross join lateral (
   select t.* from public.token_usage as t
-  where t.organization_id = a.organization_id and t.created_at = a.event_created_at and t.id = a.event_id
+  where t.organization_id = a.organization_id and t.created_at = a.event_created_at
+    and t.id = a.event_id
   offset 0
 ) as u;
 comment on view tally.pending_events is

@@ -1,4 +1,5 @@
--- Quotas: limits of one metric over one scope and one period, and what is used of them at any moment.
+-- Quotas: limits of one metric over one scope and one period, and what is used of them at any
+-- moment.
 
 create table public.usage_quotas (
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -31,22 +32,28 @@ create table public.usage_quotas (
   constraint usage_is_not_negative check (current_usage >= 0),
   constraint reserved_is_not_negative check (reserved >= 0)
 ) with (fillfactor = 50);
--- What defines a quota is checked by tally.require_sound_quota, when it changes: as constraints it would be read
--- and evaluated again for every admission.
+-- What defines a quota is checked by tally.require_sound_quota, when it changes: as constraints it
+-- would be read and evaluated again for every admission.
 comment on table public.usage_quotas is
   'Limits. Null in a scope column means any. current_usage and reserved hold what is folded; check_quota and quota_status add what is not, and are exact.';
-comment on column public.usage_quotas.opening_usage is 'What current_usage was given to start with in its first period, beyond recorded events.';
-comment on column public.usage_quotas.reset_at is 'End of the period; null for total. Given on insert, it is the anchor: the period is computed back from it.';
+comment on column public.usage_quotas.opening_usage is
+  'What current_usage was given to start with in its first period, beyond recorded events.';
+comment on column public.usage_quotas.reset_at is
+  'End of the period; null for total. Given on insert, it is the anchor: the period is computed back from it.';
 comment on column public.usage_quotas.timezone is 'IANA name; null: the organization''s.';
-comment on column public.usage_quotas.plan_quota_id is 'The limit of the plan that this quota applies.';
+comment on column public.usage_quotas.plan_quota_id is
+  'The limit of the plan that this quota applies.';
 comment on column public.usage_quotas.is_credit is
   'The organization''s prepaid account: its limit is all credit ever granted, its usage all that was spent of it.';
-comment on column public.usage_quotas.anchor is 'A moment at which a period starts; null: calendar periods (weeks from Monday).';
-create index usage_quotas_by_plan_quota on public.usage_quotas (plan_quota_id) where plan_quota_id is not null;
+comment on column public.usage_quotas.anchor is
+  'A moment at which a period starts; null: calendar periods (weeks from Monday).';
+create index usage_quotas_by_plan_quota on public.usage_quotas (plan_quota_id)
+  where plan_quota_id is not null;
 create unique index usage_quotas_once_per_plan_quota
   on public.usage_quotas (organization_id, plan_quota_id, user_id, api_key_id) nulls not distinct
   where plan_quota_id is not null;
-create unique index usage_quotas_one_credit_account on public.usage_quotas (organization_id) where is_credit;
+create unique index usage_quotas_one_credit_account on public.usage_quotas (organization_id)
+  where is_credit;
 
 alter table public.usage_quotas enable row level security;
 revoke all on public.usage_quotas from anon, authenticated, service_role;
@@ -57,13 +64,16 @@ create policy "members read the quotas of their organizations" on public.usage_q
   for select to authenticated
   using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));
 
-create function tally.quota_period(quota_type text, timezone text, anchor timestamptz, at timestamptz)
+create function tally.quota_period(quota_type text, timezone text, anchor timestamptz,
+  at timestamptz)
 returns table (starts_at timestamptz, ends_at timestamptz)
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
-  -- 2001 began on a Monday: without an anchor its first moment gives calendar hours, days, weeks, months, years.
-  v_anchor timestamp := coalesce(quota_period.anchor at time zone quota_period.timezone, timestamp '2001-01-01');
+  -- 2001 began on a Monday: without an anchor its first moment gives calendar hours, days, weeks,
+  -- months, years.
+  v_anchor timestamp := coalesce(quota_period.anchor at time zone quota_period.timezone,
+    timestamp '2001-01-01');
   v_local timestamp := quota_period.at at time zone quota_period.timezone;
   v_step interval;
   v_count bigint;
@@ -76,14 +86,17 @@ begin
   elsif quota_period.quota_type = 'hourly' then
     -- Hours are elapsed time: a clock change neither skips nor repeats one.
     starts_at := v_anchor at time zone quota_period.timezone;
-    starts_at := starts_at + floor(extract(epoch from quota_period.at - starts_at) / 3600) * interval '1 hour';
+    starts_at := starts_at + floor(extract(epoch from quota_period.at - starts_at) / 3600)
+      * interval '1 hour';
     return query select starts_at, starts_at + interval '1 hour';
     return;
   elsif quota_period.quota_type in ('daily', 'weekly') then
-    v_step := case quota_period.quota_type when 'daily' then interval '1 day' else interval '7 days' end;
+    v_step := case quota_period.quota_type when 'daily' then interval '1 day'
+      else interval '7 days' end;
     v_count := floor(extract(epoch from v_local - v_anchor) / extract(epoch from v_step));
   else
-    v_step := case quota_period.quota_type when 'monthly' then interval '1 month' else interval '1 year' end;
+    v_step := case quota_period.quota_type when 'monthly' then interval '1 month'
+      else interval '1 year' end;
     v_count := floor(
       (
         (extract(year from v_local) - extract(year from v_anchor)) * 12
@@ -91,8 +104,8 @@ begin
       ) / case quota_period.quota_type when 'monthly' then 1 else 12 end
     );
   end if;
-  -- Every boundary is counted from the anchor itself, so the 31st comes back after a short month; the
-  -- estimate above may be one off where a month is short or a clock changed.
+  -- Every boundary is counted from the anchor itself, so the 31st comes back after a short month;
+  -- the estimate above may be one off where a month is short or a clock changed.
   v_count := v_count - 1;
   loop
     ends_at := (v_anchor + (v_count + 1) * v_step) at time zone quota_period.timezone;
@@ -105,11 +118,13 @@ end;
 $$;
 comment on function tally.quota_period(text, text, timestamptz, timestamptz) is
   'The period that holds a moment: its first moment and the first moment after it.';
-revoke execute on function tally.quota_period(text, text, timestamptz, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.quota_period(text, text, timestamptz, timestamptz)
+  from public, anon, authenticated;
 grant execute on function tally.quota_period(text, text, timestamptz, timestamptz) to service_role;
 
--- Which quotas an event counts in, and how much. The same conditions stand in tally.recorded_usage and
--- tally.open_quota (for events), tally.admit (for requests) and tally.record_event (for what no hold kept).
+-- Which quotas an event counts in, and how much. The same conditions stand in tally.recorded_usage
+-- and tally.open_quota (for events), tally.admit (for requests) and tally.record_event (for what no
+-- hold kept).
 create function tally.priced_model(price_id bigint, provider text, model text)
 returns text
 language plpgsql stable security definer set search_path = ''
@@ -125,7 +140,8 @@ comment on function tally.priced_model(bigint, text, text) is
   'The model whose card priced an event, or that its id is known to name; null: the id is a name of its own.';
 revoke execute on function tally.priced_model(bigint, text, text) from public, anon, authenticated;
 
-create function tally.pending_usage(organization_id uuid, seqs bigint[] default null, among uuid[] default null)
+create function tally.pending_usage(organization_id uuid, seqs bigint[] default null,
+  among uuid[] default null)
 returns table (quota_id uuid, created_at timestamptz, amount numeric)
 language plpgsql stable rows 100 security definer set search_path = '' set enable_seqscan = off
   set plan_cache_mode = force_generic_plan
@@ -158,23 +174,27 @@ begin
     and (q.api_key_id is null or q.api_key_id = e.api_key_id)
     and (q.provider is null or q.provider = e.provider)
     -- A quota on gpt-4o counts its dated snapshots too.
-    and (q.model is null or q.model = e.model or q.model = tally.priced_model(e.price_id, e.provider, e.model))
+    and (q.model is null or q.model = e.model or q.model = tally.priced_model(e.price_id,
+      e.provider, e.model))
     and (q.tool_name is null or q.tool_name = e.tool_name)
     and (q.resource_type is null or q.resource_type = e.resource_type);
 end;
 $$;
 comment on function tally.pending_usage(uuid, bigint[], uuid[]) is
   'Unfolded use by quota, an amount for each event: of all deltas or the given ones, in all quotas or the given ones.';
-revoke execute on function tally.pending_usage(uuid, bigint[], uuid[]) from public, anon, authenticated;
+revoke execute on function tally.pending_usage(uuid, bigint[], uuid[])
+  from public, anon, authenticated;
 
 create view tally.pending_releases with (security_invoker = true) as
 select q.organization_id, q.id as quota_id, d.seq, (d.released ->> q.metric)::numeric as amount
 from tally.usage_deltas as d
-join public.usage_quotas as q on q.organization_id = d.organization_id and q.id = any (d.released_quotas)
+join public.usage_quotas as q on q.organization_id = d.organization_id
+  and q.id = any (d.released_quotas)
 where d.released ? q.metric;
 comment on view tally.pending_releases is 'Unfolded ends of holds by quota.';
 
-create function tally.recorded_usage(quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz)
+create function tally.recorded_usage(quota public.usage_quotas, starts_at timestamptz,
+  ends_at timestamptz)
 returns numeric
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -198,7 +218,8 @@ begin
       and (q.user_id is null or q.user_id = u.user_id)
       and (q.api_key_id is null or q.api_key_id = u.api_key_id)
       and (q.provider is null or q.provider = u.provider)
-      and (q.model is null or q.model = u.model or q.model = tally.priced_model(u.price_id, u.provider, u.model))
+      and (q.model is null or q.model = u.model or q.model = tally.priced_model(u.price_id,
+        u.provider, u.model))
       and (q.tool_name is null or q.tool_name = u.tool_name)
       and (q.resource_type is null or q.resource_type = u.resource_type)
   ) + (
@@ -206,7 +227,8 @@ begin
     from public.cost_adjustments as a
     where q.metric = 'cost_usd'
       and a.organization_id = q.organization_id
-      and a.event_created_at >= recorded_usage.starts_at and a.event_created_at < recorded_usage.ends_at
+      and a.event_created_at >= recorded_usage.starts_at
+      and a.event_created_at < recorded_usage.ends_at
       and (q.user_id is null or q.user_id = a.user_id)
       and (q.api_key_id is null or q.api_key_id = a.api_key_id)
       and (q.provider is null or q.provider = a.provider)
@@ -238,10 +260,12 @@ returns boolean
 language plpgsql volatile security invoker set search_path = ''
 as $$
 begin
-  return pg_try_advisory_xact_lock(hashtextextended('fold ' || try_lock_folding.organization_id, 0));
+  return pg_try_advisory_xact_lock(hashtextextended('fold ' || try_lock_folding.organization_id,
+    0));
 end;
 $$;
-comment on function tally.try_lock_folding(uuid) is 'The same without waiting; false when somebody else has the lock.';
+comment on function tally.try_lock_folding(uuid) is
+  'The same without waiting; false when somebody else has the lock.';
 revoke execute on function tally.try_lock_folding(uuid) from public, anon, authenticated;
 
 create function tally.require_sound_quota()
@@ -250,10 +274,13 @@ language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_broken text := case
-    when new.metric not in ('cost_usd', 'total_tokens', 'input_tokens', 'output_tokens', 'requests', 'units')
+    when new.metric not in ('cost_usd', 'total_tokens', 'input_tokens', 'output_tokens',
+      'requests', 'units')
       then 'metric_is_known'
-    when new.quota_type not in ('hourly', 'daily', 'weekly', 'monthly', 'yearly', 'total') then 'quota_type_is_known'
-    when not (new.quota_limit >= 0 and new.quota_limit < 'infinity') then 'limit_is_a_number_not_negative'
+    when new.quota_type not in ('hourly', 'daily', 'weekly', 'monthly', 'yearly', 'total')
+      then 'quota_type_is_known'
+    when not (new.quota_limit >= 0 and new.quota_limit < 'infinity')
+      then 'limit_is_a_number_not_negative'
     when new.enforcement not in ('hard', 'soft') then 'enforcement_is_known'
     when new.unpriced_policy not in ('refuse', 'ceiling', 'allow') then 'unpriced_policy_is_known'
     when not 0 < all (new.alert_thresholds) then 'thresholds_are_positive'
@@ -261,21 +288,24 @@ declare
     when (new.quota_type = 'total') <> (new.reset_at is null) then 'total_never_resets'
     when new.reset_at <= new.period_start then 'period_runs_forward'
     -- An unknown name raises here.
-    when new.timezone is not null and (timestamptz 'epoch' at time zone new.timezone) is null then 'timezone_is_known'
+    when new.timezone is not null and (timestamptz 'epoch' at time zone new.timezone) is null
+      then 'timezone_is_known'
   end;
 begin
   if v_broken is not null then
     raise exception 'new row for relation "usage_quotas" violates check constraint "%"', v_broken
-      using errcode = 'check_violation', constraint = v_broken, table = 'usage_quotas', schema = 'public';
+      using errcode = 'check_violation', constraint = v_broken, table = 'usage_quotas',
+        schema = 'public';
   end if;
   return new;
 end;
 $$;
-comment on function tally.require_sound_quota() is 'The constraints on what defines a quota, each by its name.';
+comment on function tally.require_sound_quota() is
+  'The constraints on what defines a quota, each by its name.';
 revoke execute on function tally.require_sound_quota() from public, anon, authenticated;
 create trigger require_sound_quota
-  before insert or update of metric, quota_type, quota_limit, period_start, reset_at, timezone, enforcement,
-    unpriced_policy, alert_thresholds, managed_by
+  before insert or update of metric, quota_type, quota_limit, period_start, reset_at,
+    timezone, enforcement, unpriced_policy, alert_thresholds, managed_by
   on public.usage_quotas
   for each row execute function tally.require_sound_quota();
 
@@ -294,15 +324,16 @@ begin
   -- Deltas consumed before this quota exists would never reach it; from here on none are.
   perform tally.lock_folding(new.organization_id);
   if new.quota_type = 'total' then
-    -- An account counts from its opening, to the millisecond as events do; every other total from the
-    -- beginning.
+    -- An account counts from its opening, to the millisecond as events do; every other total from
+    -- the beginning.
     new.period_start := case
       when new.is_credit then date_trunc('milliseconds', now()) else timestamptz '-infinity' end;
     new.reset_at := null;
   elsif new.reset_at > now() then
     new.anchor := coalesce(new.anchor, new.reset_at);
     select least(p.starts_at, now()) into new.period_start
-    from tally.quota_period(new.quota_type, v_timezone, new.reset_at, new.reset_at - interval '1 microsecond') as p;
+    from tally.quota_period(new.quota_type, v_timezone, new.reset_at,
+      new.reset_at - interval '1 microsecond') as p;
   else
     new.anchor := coalesce(new.anchor, new.reset_at);
     select p.starts_at, p.ends_at into new.period_start, new.reset_at
@@ -327,10 +358,12 @@ begin
     and (new.user_id is null or new.user_id = e.user_id)
     and (new.api_key_id is null or new.api_key_id = e.api_key_id)
     and (new.provider is null or new.provider = e.provider)
-    and (new.model is null or new.model = e.model or new.model = tally.priced_model(e.price_id, e.provider, e.model))
+    and (new.model is null or new.model = e.model or new.model = tally.priced_model(e.price_id,
+      e.provider, e.model))
     and (new.tool_name is null or new.tool_name = e.tool_name)
     and (new.resource_type is null or new.resource_type = e.resource_type);
-  -- What is pending was within its holds as the quotas stood; none of them kept anything on this one.
+  -- What is pending was within its holds as the quotas stood; none of them kept anything on this
+  -- one.
   update tally.usage_deltas as d set is_beyond_hold = true
   where d.organization_id = new.organization_id and not d.is_beyond_hold
     and (d.event_ids is not null or d.adjustment_ids is not null);

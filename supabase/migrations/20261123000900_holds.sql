@@ -1,4 +1,5 @@
--- Holds: a lease on part of the headroom, taken before a call and ended by its event, a release or time.
+-- Holds: a lease on part of the headroom, taken before a call and ended by its event, a release or
+-- time.
 
 create table public.usage_holds (
   id uuid not null,
@@ -23,13 +24,18 @@ create table public.usage_holds (
 ) with (fillfactor = 70);
 comment on table public.usage_holds is
   'Leases on headroom. An open hold counts against its quotas until it is settled, released or past expires_at.';
-comment on column public.usage_holds.state is 'open, settled (it has an event_id), released or expired.';
-comment on column public.usage_holds.amounts is 'Metric to amount still held; draws of an agent run lower it.';
-comment on column public.usage_holds.attribution is 'Further attribution of the request (session, workflow …), for the event of a hold that nobody settles.';
-create unique index usage_holds_by_idempotency_key on public.usage_holds (organization_id, idempotency_key)
+comment on column public.usage_holds.state is
+  'open, settled (it has an event_id), released or expired.';
+comment on column public.usage_holds.amounts is
+  'Metric to amount still held; draws of an agent run lower it.';
+comment on column public.usage_holds.attribution is
+  'Further attribution of the request (session, workflow …), for the event of a hold that nobody settles.';
+create unique index usage_holds_by_idempotency_key
+  on public.usage_holds (organization_id, idempotency_key)
   where idempotency_key is not null;
 create index usage_holds_by_expiry on public.usage_holds (expires_at) where state = 'open';
-create index usage_holds_unsettled on public.usage_holds (organization_id) where state = 'expired' and event_id is null;
+create index usage_holds_unsettled on public.usage_holds (organization_id) where state = 'expired'
+  and event_id is null;
 
 alter table public.usage_holds enable row level security;
 revoke all on public.usage_holds from anon, authenticated, service_role;
@@ -39,7 +45,8 @@ create policy "members read the holds of their organizations" on public.usage_ho
   using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));
 
 create view tally.open_holds with (security_invoker = true) as
-select q.organization_id, q.id as quota_id, h.id as hold_id, h.expires_at, (h.amounts ->> q.metric)::numeric as amount
+select q.organization_id, q.id as quota_id, h.id as hold_id, h.expires_at,
+  (h.amounts ->> q.metric)::numeric as amount
 from public.usage_holds as h
 join public.usage_quotas as q on q.organization_id = h.organization_id and q.id = any (h.quota_ids)
 where h.state = 'open' and h.amounts ? q.metric;

@@ -1,8 +1,10 @@
 -- What of a quota is used at this moment, exactly, whether or not anything has been folded.
 
-create function tally.current_periods(organization_id uuid, at timestamptz, among uuid[] default null)
+create function tally.current_periods(organization_id uuid, at timestamptz,
+  among uuid[] default null)
 returns table (quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz)
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   return query
@@ -14,7 +16,8 @@ begin
     where current_periods.at < coalesce(q.reset_at, 'infinity')
     union all
     select n.starts_at, n.ends_at
-    from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor, current_periods.at) as n
+    from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor,
+      current_periods.at) as n
     where current_periods.at >= q.reset_at
   ) as p
   where q.organization_id = current_periods.organization_id
@@ -23,30 +26,36 @@ end;
 $$;
 comment on function tally.current_periods(uuid, timestamptz, uuid[]) is
   'The quotas of an organization (or the given ones) with the period that each is in at a moment, whatever was folded last.';
-revoke execute on function tally.current_periods(uuid, timestamptz, uuid[]) from public, anon, authenticated;
+revoke execute on function tally.current_periods(uuid, timestamptz, uuid[])
+  from public, anon, authenticated;
 
 create function tally.quota_states(organization_id uuid, at timestamptz, among uuid[] default null)
-returns table (quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz, used numeric, held numeric)
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+returns table (quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz,
+  used numeric, held numeric)
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   return query
   with periods as materialized (
     select p.quota as period_quota, p.starts_at as period_starts_at, p.ends_at as period_ends_at
-    from tally.current_periods(quota_states.organization_id, quota_states.at, quota_states.among) as p
+    from tally.current_periods(quota_states.organization_id, quota_states.at, quota_states.among)
+      as p
   ),
   pending as (
     select u.quota_id, sum(u.amount) as amount
     from tally.pending_usage(quota_states.organization_id, null, quota_states.among) as u
     join periods as p
-      on (p.period_quota).id = u.quota_id and u.created_at >= p.period_starts_at and u.created_at < p.period_ends_at
+      on (p.period_quota).id = u.quota_id and u.created_at >= p.period_starts_at
+        and u.created_at < p.period_ends_at
     group by u.quota_id
   )
   select
     p.period_quota,
     p.period_starts_at,
     p.period_ends_at,
-    case when p.period_starts_at = (p.period_quota).period_start then (p.period_quota).current_usage else 0 end
+    case when p.period_starts_at = (p.period_quota).period_start then (p.period_quota).current_usage
+      else 0 end
       + coalesce(u.amount, 0),
     (p.period_quota).reserved - coalesce((
       select sum(r.amount)
@@ -68,10 +77,12 @@ end;
 $$;
 comment on function tally.quota_states(uuid, timestamptz, uuid[]) is
   'The quotas of an organization (or the given ones) with their period at a moment, what is used in it and what is held, unfolded deltas included.';
-revoke execute on function tally.quota_states(uuid, timestamptz, uuid[]) from public, anon, authenticated;
+revoke execute on function tally.quota_states(uuid, timestamptz, uuid[])
+  from public, anon, authenticated;
 
 create function tally.check_quota(
-  organization_id uuid, provider text, model text, estimated_cost numeric, estimated_tokens bigint, user_id uuid)
+  organization_id uuid, provider text, model text, estimated_cost numeric,
+  estimated_tokens bigint, user_id uuid)
 returns table (
   allowed boolean, quota_limit numeric, current_usage numeric, reserved numeric, remaining numeric,
   quota_type text, metric text, reset_at timestamptz, quota_id uuid)
@@ -80,7 +91,8 @@ as $$
 begin
   perform tally.require_member(check_quota.organization_id);
   if check_quota.estimated_cost not between 0 and 1e12 or check_quota.estimated_tokens < 0 then
-    perform tally.fail('PT400', 'Estimates must be numbers of zero or more.', 'estimated_cost, estimated_tokens');
+    perform tally.fail('PT400', 'Estimates must be numbers of zero or more.',
+      'estimated_cost, estimated_tokens');
   end if;
   return query
   select
@@ -119,9 +131,12 @@ begin
   end if;
 end;
 $$;
-comment on function tally.check_quota(uuid, text, text, numeric, bigint, uuid) is 'Behind public.check_quota.';
-revoke execute on function tally.check_quota(uuid, text, text, numeric, bigint, uuid) from public, anon, authenticated;
-grant execute on function tally.check_quota(uuid, text, text, numeric, bigint, uuid) to authenticated, service_role;
+comment on function tally.check_quota(uuid, text, text, numeric, bigint, uuid) is
+  'Behind public.check_quota.';
+revoke execute on function tally.check_quota(uuid, text, text, numeric, bigint, uuid)
+  from public, anon, authenticated;
+grant execute on function tally.check_quota(uuid, text, text, numeric, bigint, uuid)
+  to authenticated, service_role;
 
 create function public.check_quota(
   organization_id uuid, provider text, model text, estimated_cost numeric,
@@ -137,15 +152,17 @@ as $$
 $$;
 comment on function public.check_quota(uuid, text, text, numeric, bigint, uuid) is
   'Whether a call of an estimated cost (USD) would be admitted now, and the tightest quota that matches it. It keeps nothing: reserve_usage does. No quota: allowed is true, the rest null.';
-revoke execute on function public.check_quota(uuid, text, text, numeric, bigint, uuid) from public, anon, authenticated;
-grant execute on function public.check_quota(uuid, text, text, numeric, bigint, uuid) to authenticated, service_role;
+revoke execute on function public.check_quota(uuid, text, text, numeric, bigint, uuid)
+  from public, anon, authenticated;
+grant execute on function public.check_quota(uuid, text, text, numeric, bigint, uuid)
+  to authenticated, service_role;
 
 create function tally.quota_status(organization_id uuid)
 returns table (
-  quota_id uuid, metric text, quota_type text, user_id uuid, api_key_id uuid, provider text, model text,
-  tool_name text, resource_type text, quota_limit numeric, current_usage numeric, reserved numeric,
-  remaining numeric, percent_used numeric, level text, period_start timestamptz, reset_at timestamptz,
-  enforcement text, managed_by text)
+  quota_id uuid, metric text, quota_type text, user_id uuid, api_key_id uuid,
+  provider text, model text, tool_name text, resource_type text, quota_limit numeric,
+  current_usage numeric, reserved numeric, remaining numeric, percent_used numeric, level text,
+  period_start timestamptz, reset_at timestamptz, enforcement text, managed_by text)
 language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 begin
@@ -167,7 +184,8 @@ begin
   from tally.quota_states(quota_status.organization_id, now()) as s
   cross join lateral (
     select
-      case when (s.quota).quota_limit > 0 then round(100 * s.used / (s.quota).quota_limit, 2) else 100 end as percent,
+      case when (s.quota).quota_limit > 0 then round(100 * s.used / (s.quota).quota_limit, 2)
+        else 100 end as percent,
       min(t) filter (where t < 100) as warning,
       max(t) filter (where t < 100) as critical
     from unnest((s.quota).alert_thresholds) as t
@@ -181,10 +199,10 @@ grant execute on function tally.quota_status(uuid) to authenticated, service_rol
 
 create function public.quota_status(organization_id uuid)
 returns table (
-  quota_id uuid, metric text, quota_type text, user_id uuid, api_key_id uuid, provider text, model text,
-  tool_name text, resource_type text, quota_limit numeric, current_usage numeric, reserved numeric,
-  remaining numeric, percent_used numeric, level text, period_start timestamptz, reset_at timestamptz,
-  enforcement text, managed_by text)
+  quota_id uuid, metric text, quota_type text, user_id uuid, api_key_id uuid,
+  provider text, model text, tool_name text, resource_type text, quota_limit numeric,
+  current_usage numeric, reserved numeric, remaining numeric, percent_used numeric, level text,
+  period_start timestamptz, reset_at timestamptz, enforcement text, managed_by text)
 language sql stable security invoker set search_path = ''
 as $$
   select s.* from tally.quota_status(quota_status.organization_id) as s
@@ -195,8 +213,9 @@ revoke execute on function public.quota_status(uuid) from public, anon, authenti
 grant execute on function public.quota_status(uuid) to authenticated, service_role;
 
 create function tally.set_quota(
-  organization_id uuid, quota_type text, quota_limit numeric, metric text, scope jsonb, enforcement text,
-  timezone text, anchor timestamptz, alert_thresholds numeric[], unpriced_policy text)
+  organization_id uuid, quota_type text, quota_limit numeric, metric text, scope jsonb,
+  enforcement text, timezone text, anchor timestamptz, alert_thresholds numeric[],
+  unpriced_policy text)
 returns uuid
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -247,17 +266,18 @@ begin
     where q.organization_id = set_quota.organization_id and q.id = v_id;
     return v_id;
   end if;
-  insert into public.usage_quotas as q (organization_id, user_id, api_key_id, provider, model, tool_name,
-    resource_type, metric, quota_type, quota_limit, timezone, anchor, enforcement, unpriced_policy,
-    alert_thresholds, managed_by)
-  values (set_quota.organization_id, v_scope.user_id, v_scope.api_key_id, v_scope.provider, v_scope.model,
-    v_scope.tool_name, v_scope.resource_type, set_quota.metric, set_quota.quota_type, set_quota.quota_limit,
-    set_quota.timezone, set_quota.anchor, set_quota.enforcement, set_quota.unpriced_policy,
-    coalesce(set_quota.alert_thresholds, '{75,90,100}'), v_manager)
+  insert into public.usage_quotas as q (organization_id, user_id, api_key_id, provider,
+    model, tool_name, resource_type, metric, quota_type, quota_limit, timezone, anchor, enforcement,
+    unpriced_policy, alert_thresholds, managed_by)
+  values (set_quota.organization_id, v_scope.user_id, v_scope.api_key_id, v_scope.provider,
+    v_scope.model, v_scope.tool_name, v_scope.resource_type, set_quota.metric, set_quota.quota_type,
+    set_quota.quota_limit, set_quota.timezone, set_quota.anchor, set_quota.enforcement,
+    set_quota.unpriced_policy, coalesce(set_quota.alert_thresholds, '{75,90,100}'), v_manager)
   returning q.id into v_id;
   return v_id;
 exception
-  when check_violation or not_null_violation or invalid_text_representation or invalid_parameter_value
+  when check_violation or not_null_violation or invalid_text_representation
+    or invalid_parameter_value
     or datatype_mismatch or numeric_value_out_of_range then
   raise exception using
     errcode = 'PT400',
@@ -265,29 +285,36 @@ exception
     hint = 'metric: cost_usd, total_tokens, input_tokens, output_tokens, requests, units. quota_type: hourly, daily, weekly, monthly, yearly, total. enforcement: hard, soft. unpriced_policy: refuse, ceiling, allow. timezone: an IANA name.';
 end;
 $$;
-comment on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text) is
+comment on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz,
+  numeric[], text) is
   'Behind public.set_quota.';
-revoke execute on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text)
+revoke execute on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text,
+  timestamptz, numeric[], text)
   from public, anon, authenticated;
-grant execute on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text)
+grant execute on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz,
+  numeric[], text)
   to authenticated, service_role;
 
 create function public.set_quota(
   organization_id uuid, quota_type text, quota_limit numeric, metric text default 'cost_usd',
   scope jsonb default '{}', enforcement text default 'hard', timezone text default null,
-  anchor timestamptz default null, alert_thresholds numeric[] default null, unpriced_policy text default 'refuse')
+  anchor timestamptz default null, alert_thresholds numeric[] default null,
+  unpriced_policy text default 'refuse')
 returns uuid
 language sql volatile security invoker set search_path = ''
 as $$
-  select tally.set_quota(set_quota.organization_id, set_quota.quota_type, set_quota.quota_limit, set_quota.metric,
-    set_quota.scope, set_quota.enforcement, set_quota.timezone, set_quota.anchor, set_quota.alert_thresholds,
-    set_quota.unpriced_policy)
+  select tally.set_quota(set_quota.organization_id, set_quota.quota_type, set_quota.quota_limit,
+    set_quota.metric, set_quota.scope, set_quota.enforcement, set_quota.timezone, set_quota.anchor,
+    set_quota.alert_thresholds, set_quota.unpriced_policy)
 $$;
-comment on function public.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text) is
+comment on function public.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz,
+  numeric[], text) is
   'Sets a quota and returns its id: the operator''s as service role, otherwise the organization''s own (admins), which applies beside the operator''s and can only be tighter. Usage of the running period is kept.';
-revoke execute on function public.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text)
+revoke execute on function public.set_quota(uuid, text, numeric, text, jsonb, text, text,
+  timestamptz, numeric[], text)
   from public, anon, authenticated;
-grant execute on function public.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz, numeric[], text)
+grant execute on function public.set_quota(uuid, text, numeric, text, jsonb, text, text,
+  timestamptz, numeric[], text)
   to authenticated, service_role;
 
 create function tally.remove_quota(quota_id uuid)
@@ -304,7 +331,8 @@ begin
     perform tally.fail(case when tally.is_operator() then 'PT404' else 'PT403' end,
       format('There is no quota %s that you may remove.', remove_quota.quota_id), 'quota_id');
   elsif v_quota.managed_by <> 'organization' and not tally.is_operator() then
-    perform tally.fail('PT403', 'This quota belongs to the operator.', format('managed_by %s', v_quota.managed_by),
+    perform tally.fail('PT403', 'This quota belongs to the operator.',
+      format('managed_by %s', v_quota.managed_by),
       'Admins remove the quotas that their organization set itself.');
   end if;
   perform tally.lock_folding(v_quota.organization_id);

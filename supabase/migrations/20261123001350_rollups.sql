@@ -1,5 +1,6 @@
--- Rollups: the events counted in 15-minute buckets (UTC), so that days form in any timezone, and in whole
--- days (UTC) for what is long. tally.fold feeds them; readers add what is pending, so they are exact.
+-- Rollups: the events counted in 15-minute buckets (UTC), so that days form in any timezone, and in
+-- whole days (UTC) for what is long. tally.fold feeds them; readers add what is pending, so they
+-- are exact.
 
 create table tally.usage_dimensions (
   organization_id uuid not null,
@@ -17,7 +18,8 @@ create table tally.usage_dimensions (
   primary key (organization_id, id),
   constraint key_names_one_dimension unique (organization_id, key)
 );
-comment on table tally.usage_dimensions is 'The combinations of attributes that an organization''s events have: what rollups are kept by.';
+comment on table tally.usage_dimensions is
+  'The combinations of attributes that an organization''s events have: what rollups are kept by.';
 comment on column tally.usage_dimensions.key is 'A hash of the attributes, by tally.dimension_key.';
 
 create table tally.usage_actors (
@@ -29,7 +31,8 @@ create table tally.usage_actors (
   primary key (organization_id, id),
   constraint key_names_one_actor unique (organization_id, key)
 );
-comment on table tally.usage_actors is 'Who an organization''s events are by: each pair of user and API key, both may be null.';
+comment on table tally.usage_actors is
+  'Who an organization''s events are by: each pair of user and API key, both may be null.';
 comment on column tally.usage_actors.key is 'A hash of the pair, by tally.actor_key.';
 
 create table tally.usage_rollups (
@@ -49,9 +52,11 @@ create table tally.usage_rollups (
   unpriced_count bigint not null,
   duration_count bigint not null,
   duration_ms bigint not null,
-  constraint rollup_has_one_row_per_bucket primary key (organization_id, actor_id, minutes, bucket_start, dimension_id)
+  constraint rollup_has_one_row_per_bucket primary key (organization_id, actor_id, minutes,
+    bucket_start, dimension_id)
 ) partition by list (minutes);
--- Apart by length, so that the few rows of days stand together: a month of 2,000 users is on a fifth of the pages.
+-- Apart by length, so that the few rows of days stand together: a month of 2,000 users is on a
+-- fifth of the pages.
 create table tally.usage_rollups_of_quarters partition of tally.usage_rollups for values in (15)
   with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 create table tally.usage_rollups_of_hours partition of tally.usage_rollups for values in (60)
@@ -61,7 +66,8 @@ create table tally.usage_rollups_of_days partition of tally.usage_rollups for va
 comment on table tally.usage_rollups is
   'Sums of events and adjustments by bucket. actor_id 0: everybody. minutes: 15, 60 or 1440, the length of the bucket. dimension_id 0: all dimensions together. Of an actor and all dimensions together there is no 15, of an actor by dimension no 60.';
 comment on column tally.usage_rollups.cache_write_tokens is 'Of the 5-minute and the 1-hour class.';
-comment on column tally.usage_rollups.duration_ms is 'Sum of the durations of duration_count events.';
+comment on column tally.usage_rollups.duration_ms is
+  'Sum of the durations of duration_count events.';
 create index usage_rollups_by_time on tally.usage_rollups (organization_id, minutes, bucket_start)
   where actor_id <> 0 and dimension_id = 0;
 
@@ -72,7 +78,8 @@ create table tally.duration_rollups (
   dimension_id bigint not null,
   slot integer not null,
   request_count bigint not null,
-  constraint slot_has_one_row_per_bucket primary key (organization_id, minutes, bucket_start, dimension_id, slot)
+  constraint slot_has_one_row_per_bucket primary key (organization_id, minutes, bucket_start,
+    dimension_id, slot)
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 comment on table tally.duration_rollups is
   'Durations of events in logarithmic slots: a percentile read from it is within 5 % of the exact one. minutes: 15 and 1440 by dimension, 60 and 1440 together (dimension_id 0).';
@@ -94,7 +101,8 @@ alter table tally.usage_rollups_of_days enable row level security;
 alter table tally.duration_rollups enable row level security;
 alter table tally.changed_hours enable row level security;
 revoke all on tally.usage_dimensions, tally.usage_actors, tally.usage_rollups, tally.usage_rollups_of_quarters,
-  tally.usage_rollups_of_hours, tally.usage_rollups_of_days, tally.duration_rollups, tally.changed_hours
+  tally.usage_rollups_of_hours, tally.usage_rollups_of_days, tally.duration_rollups,
+  tally.changed_hours
   from anon, authenticated, service_role;
 -- Read through the invoker view usage_summary; the schema itself is not exposed.
 grant select on tally.usage_dimensions, tally.usage_rollups to authenticated, service_role;
@@ -106,20 +114,22 @@ create policy "members read the rollups of their organizations" on tally.usage_r
   using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));
 
 create function tally.dimension_key(
-  provider text, model text, tool_name text, operation text, resource_type text, service_tier text, status text,
-  unit_type text, is_byok boolean)
+  provider text, model text, tool_name text, operation text, resource_type text,
+  service_tier text, status text, unit_type text, is_byok boolean)
 returns uuid
 language plpgsql immutable security invoker set search_path = ''
 as $$
 begin
-  return md5(row(dimension_key.provider, dimension_key.model, dimension_key.tool_name, dimension_key.operation,
-      dimension_key.resource_type, dimension_key.service_tier, dimension_key.status, dimension_key.unit_type,
-      dimension_key.is_byok)::text)::uuid;
+  return md5(row(dimension_key.provider, dimension_key.model, dimension_key.tool_name,
+    dimension_key.operation,
+      dimension_key.resource_type, dimension_key.service_tier, dimension_key.status,
+      dimension_key.unit_type, dimension_key.is_byok)::text)::uuid;
 end;
 $$;
 comment on function tally.dimension_key(text, text, text, text, text, text, text, text, boolean) is
   'A hash of a combination of attributes.';
-revoke execute on function tally.dimension_key(text, text, text, text, text, text, text, text, boolean)
+revoke execute on function tally.dimension_key(text, text, text, text, text, text, text,
+  text, boolean)
   from public, anon, authenticated;
 
 create function tally.actor_key(user_id uuid, api_key_id uuid)
@@ -179,7 +189,8 @@ select
   e.input_tokens,
   e.output_tokens,
   coalesce((e.classes -> 'cache_read')::bigint, 0) as cache_read_tokens,
-  coalesce((e.classes -> 'cache_write')::bigint, 0) + coalesce((e.classes -> 'cache_write_1h')::bigint, 0)
+  coalesce((e.classes -> 'cache_write')::bigint, 0)
+    + coalesce((e.classes -> 'cache_write_1h')::bigint, 0)
     as cache_write_tokens,
   coalesce((e.classes -> 'reasoning')::bigint, 0) as reasoning_tokens,
   coalesce(e.units, 0) as units,
@@ -187,23 +198,26 @@ select
   e.unpriced as unpriced_count,
   e.duration_ms
 from tally.pending_events as e;
-comment on view tally.pending_buckets is 'Unfolded events and adjustments as a rollup counts them, one row each.';
+comment on view tally.pending_buckets is
+  'Unfolded events and adjustments as a rollup counts them, one row each.';
 revoke all on tally.pending_buckets from anon, authenticated, service_role;
 grant select on tally.pending_buckets to authenticated, service_role;
 
 create view tally.usage_buckets with (security_invoker = true) as
 select
-  r.organization_id, r.bucket_start, d.provider, d.model, d.tool_name, d.operation, d.resource_type, d.service_tier,
-  d.status, d.unit_type, d.is_byok, r.request_count, r.input_tokens, r.output_tokens, r.cache_read_tokens,
-  r.cache_write_tokens, r.reasoning_tokens, r.units, r.cost_usd, r.unpriced_count, r.duration_count, r.duration_ms
+  r.organization_id, r.bucket_start, d.provider, d.model, d.tool_name, d.operation, d.resource_type,
+  d.service_tier, d.status, d.unit_type, d.is_byok, r.request_count, r.input_tokens,
+  r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.units,
+  r.cost_usd, r.unpriced_count, r.duration_count, r.duration_ms
 from tally.usage_rollups as r
 join tally.usage_dimensions as d on d.organization_id = r.organization_id and d.id = r.dimension_id
 where r.actor_id = 0 and r.minutes = 15
 union all
 select
-  p.organization_id, p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type, p.service_tier,
-  p.status, p.unit_type, p.is_byok, p.request_count, p.input_tokens, p.output_tokens, p.cache_read_tokens,
-  p.cache_write_tokens, p.reasoning_tokens, p.units, p.cost_usd, p.unpriced_count,
+  p.organization_id, p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type,
+  p.service_tier, p.status, p.unit_type, p.is_byok, p.request_count, p.input_tokens,
+  p.output_tokens, p.cache_read_tokens, p.cache_write_tokens, p.reasoning_tokens, p.units,
+  p.cost_usd, p.unpriced_count,
   case when p.duration_ms is null then 0 else 1 end, coalesce(p.duration_ms, 0)
 from tally.pending_buckets as p;
 comment on view tally.usage_buckets is
@@ -235,7 +249,8 @@ create type tally.counted as (
   unpriced_count bigint,
   duration_ms bigint
 );
-comment on type tally.counted is 'Sums of the events of one 15-minute bucket that agree in every attribute, in who made them and in the slot of their duration.';
+comment on type tally.counted is
+  'Sums of the events of one 15-minute bucket that agree in every attribute, in who made them and in the slot of their duration.';
 
 create function tally.add_to_rollups(organization_id uuid, counted tally.counted[])
 returns void
@@ -244,21 +259,22 @@ as $$
 declare
   v_organization_id uuid := add_to_rollups.organization_id;
 begin
-  insert into tally.usage_dimensions (organization_id, key, provider, model, tool_name, operation, resource_type,
-    service_tier, status, unit_type, is_byok)
-  select v_organization_id, k.key, k.provider, k.model, k.tool_name, k.operation, k.resource_type, k.service_tier,
-    k.status, k.unit_type, k.is_byok
+  insert into tally.usage_dimensions (organization_id, key, provider, model, tool_name, operation,
+    resource_type, service_tier, status, unit_type, is_byok)
+  select v_organization_id, k.key, k.provider, k.model, k.tool_name, k.operation, k.resource_type,
+    k.service_tier, k.status, k.unit_type, k.is_byok
   from (
-    select g.*, tally.dimension_key(g.provider, g.model, g.tool_name, g.operation, g.resource_type, g.service_tier,
-      g.status, g.unit_type, g.is_byok) as key
+    select g.*, tally.dimension_key(g.provider, g.model, g.tool_name, g.operation, g.resource_type,
+      g.service_tier, g.status, g.unit_type, g.is_byok) as key
     from (
-      select distinct c.provider, c.model, c.tool_name, c.operation, c.resource_type, c.service_tier, c.status,
-        c.unit_type, c.is_byok
+      select distinct c.provider, c.model, c.tool_name, c.operation, c.resource_type,
+        c.service_tier, c.status, c.unit_type, c.is_byok
       from unnest(add_to_rollups.counted) as c
     ) as g
   ) as k
   where not exists (
-    select from tally.usage_dimensions as d where d.organization_id = v_organization_id and d.key = k.key
+    select from tally.usage_dimensions as d where d.organization_id = v_organization_id
+      and d.key = k.key
   );
   insert into tally.usage_actors (organization_id, key, user_id, api_key_id)
   select v_organization_id, k.key, k.user_id, k.api_key_id
@@ -267,26 +283,31 @@ begin
     from (select distinct c.user_id, c.api_key_id from unnest(add_to_rollups.counted) as c) as g
   ) as k
   where not exists (
-    select from tally.usage_actors as a where a.organization_id = v_organization_id and a.key = k.key
+    select from tally.usage_actors as a where a.organization_id = v_organization_id
+      and a.key = k.key
   );
 
   with counted as materialized (
     select c.*, date_bin('1 hour', c.bucket_start, timestamptz 'epoch') as hour,
-      date_bin('1 day', c.bucket_start, timestamptz 'epoch') as day, d.id as dimension_id, a.id as actor_id
+      date_bin('1 day', c.bucket_start, timestamptz 'epoch') as day, d.id as dimension_id,
+      a.id as actor_id
     from unnest(add_to_rollups.counted) as c
     join tally.usage_dimensions as d
       on d.organization_id = v_organization_id
-      and d.key = tally.dimension_key(c.provider, c.model, c.tool_name, c.operation, c.resource_type, c.service_tier,
-        c.status, c.unit_type, c.is_byok)
+      and d.key = tally.dimension_key(c.provider, c.model, c.tool_name, c.operation,
+        c.resource_type, c.service_tier, c.status, c.unit_type, c.is_byok)
     join tally.usage_actors as a
       on a.organization_id = v_organization_id and a.key = tally.actor_key(c.user_id, c.api_key_id)
   ),
   timed as (
-    insert into tally.duration_rollups as r (organization_id, minutes, bucket_start, dimension_id, slot, request_count)
-    select v_organization_id, b.minutes, b.bucket_start, b.dimension_id, c.slot, sum(c.request_count)
+    insert into tally.duration_rollups as r (organization_id, minutes, bucket_start, dimension_id,
+      slot, request_count)
+    select v_organization_id, b.minutes, b.bucket_start, b.dimension_id, c.slot,
+      sum(c.request_count)
     from counted as c
     cross join lateral (
-      values (15, c.bucket_start, c.dimension_id), (1440, c.day, c.dimension_id), (60, c.hour, 0), (1440, c.day, 0)
+      values (15, c.bucket_start, c.dimension_id), (1440, c.day, c.dimension_id), (60, c.hour, 0),
+        (1440, c.day, 0)
     ) as b (minutes, bucket_start, dimension_id)
     where c.slot is not null
     group by b.minutes, b.bucket_start, b.dimension_id, c.slot
@@ -298,16 +319,18 @@ begin
     insert into tally.changed_hours (organization_id, hour)
     select distinct v_organization_id, date_bin('1 hour', c.bucket_start, timestamptz 'epoch')
     from counted as c
-    where exists (select from public.billing_customers as b where b.organization_id = v_organization_id)
+    where exists (select from public.billing_customers as b
+      where b.organization_id = v_organization_id)
     on conflict do nothing
   )
-  insert into tally.usage_rollups as r (organization_id, actor_id, minutes, bucket_start, dimension_id, request_count,
-    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, units, cost_usd,
-    unpriced_count, duration_count, duration_ms)
-  select v_organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id, sum(c.request_count),
-    sum(c.input_tokens), sum(c.output_tokens), sum(c.cache_read_tokens), sum(c.cache_write_tokens),
-    sum(c.reasoning_tokens), sum(c.units), sum(c.cost_usd), sum(c.unpriced_count),
-    coalesce(sum(c.request_count) filter (where c.slot is not null), 0), coalesce(sum(c.duration_ms), 0)
+  insert into tally.usage_rollups as r (organization_id, actor_id, minutes, bucket_start,
+    dimension_id, request_count, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+    reasoning_tokens, units, cost_usd, unpriced_count, duration_count, duration_ms)
+  select v_organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id,
+    sum(c.request_count), sum(c.input_tokens), sum(c.output_tokens), sum(c.cache_read_tokens),
+    sum(c.cache_write_tokens), sum(c.reasoning_tokens), sum(c.units), sum(c.cost_usd),
+    sum(c.unpriced_count), coalesce(sum(c.request_count) filter (where c.slot is not null), 0),
+    coalesce(sum(c.duration_ms), 0)
   from counted as c
   cross join lateral (
     values
@@ -340,30 +363,36 @@ end;
 $$;
 comment on function tally.add_to_rollups(uuid, tally.counted[]) is
   'Adds counted events to every rollup they belong to. The caller holds the folding lock of the organization.';
-revoke execute on function tally.add_to_rollups(uuid, tally.counted[]) from public, anon, authenticated;
+revoke execute on function tally.add_to_rollups(uuid, tally.counted[])
+  from public, anon, authenticated;
 
 create function tally.fold_rollups(organization_id uuid, seqs bigint[])
 returns void
-language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off
+language plpgsql volatile security definer set search_path = '' set jit = off
+  set enable_seqscan = off
   set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_counted tally.counted[];
 begin
   v_counted := array(
-    select row(p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type, p.service_tier, p.status,
-      p.unit_type, p.is_byok, p.user_id, p.api_key_id, tally.duration_slot(p.duration_ms), sum(p.request_count),
-      sum(p.input_tokens), sum(p.output_tokens), sum(p.cache_read_tokens), sum(p.cache_write_tokens),
-      sum(p.reasoning_tokens), sum(p.units), sum(p.cost_usd), sum(p.unpriced_count), sum(p.duration_ms))::tally.counted
+    select row(p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type,
+      p.service_tier, p.status, p.unit_type, p.is_byok, p.user_id, p.api_key_id,
+      tally.duration_slot(p.duration_ms), sum(p.request_count), sum(p.input_tokens),
+      sum(p.output_tokens), sum(p.cache_read_tokens), sum(p.cache_write_tokens),
+      sum(p.reasoning_tokens), sum(p.units), sum(p.cost_usd), sum(p.unpriced_count),
+      sum(p.duration_ms))::tally.counted
     from tally.pending_buckets as p
     where p.organization_id = fold_rollups.organization_id and p.seq = any (fold_rollups.seqs)
-    group by p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type, p.service_tier, p.status,
-      p.unit_type, p.is_byok, p.user_id, p.api_key_id, tally.duration_slot(p.duration_ms)
+    group by p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type,
+      p.service_tier, p.status, p.unit_type, p.is_byok, p.user_id, p.api_key_id,
+      tally.duration_slot(p.duration_ms)
   );
   if cardinality(v_counted) > 0 then
     perform tally.add_to_rollups(fold_rollups.organization_id, v_counted);
   end if;
 end;
 $$;
-comment on function tally.fold_rollups(uuid, bigint[]) is 'Adds what the given deltas name to the rollups.';
+comment on function tally.fold_rollups(uuid, bigint[]) is
+  'Adds what the given deltas name to the rollups.';
 revoke execute on function tally.fold_rollups(uuid, bigint[]) from public, anon, authenticated;

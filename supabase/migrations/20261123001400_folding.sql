@@ -1,5 +1,5 @@
--- Folding: pending deltas and expired holds go into rollups and quota rows. Everything is exact without
--- it; it keeps the pending part short.
+-- Folding: pending deltas and expired holds go into rollups and quota rows. Everything is exact
+-- without it; it keeps the pending part short.
 
 create function tally.due_deltas(organization_id uuid, at timestamptz)
 returns bigint[]
@@ -13,7 +13,8 @@ begin
     order by d.seq);
 end;
 $$;
-comment on function tally.due_deltas(uuid, timestamptz) is 'The deltas of an organization that may be folded at a moment.';
+comment on function tally.due_deltas(uuid, timestamptz) is
+  'The deltas of an organization that may be folded at a moment.';
 revoke execute on function tally.due_deltas(uuid, timestamptz) from public, anon, authenticated;
 
 create type tally.quota_change as (
@@ -24,11 +25,13 @@ create type tally.quota_change as (
   starts_at timestamptz,
   ends_at timestamptz
 );
-comment on type tally.quota_change is 'What a fold adds to a quota, and the period that it is then in.';
+comment on type tally.quota_change is
+  'What a fold adds to a quota, and the period that it is then in.';
 
 create function tally.consume_deltas(organization_id uuid, seqs bigint[], at timestamptz)
 returns tally.quota_change[]
-language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off
+language plpgsql volatile security definer set search_path = '' set jit = off
+  set enable_seqscan = off
 as $$
 declare
   v_given_back jsonb;
@@ -42,7 +45,8 @@ begin
     set state = 'expired', ended_at = h.expires_at
     where h.id in (
       select e.id from public.usage_holds as e
-      where e.organization_id = consume_deltas.organization_id and e.state = 'open' and e.expires_at <= consume_deltas.at
+      where e.organization_id = consume_deltas.organization_id and e.state = 'open'
+        and e.expires_at <= consume_deltas.at
       for no key update skip locked
     )
     returning h.quota_ids, h.amounts
@@ -57,7 +61,8 @@ begin
       union all
       select q.id, (e.amounts ->> q.metric)::numeric
       from expired as e
-      join public.usage_quotas as q on q.organization_id = consume_deltas.organization_id and q.id = any (e.quota_ids)
+      join public.usage_quotas as q on q.organization_id = consume_deltas.organization_id
+        and q.id = any (e.quota_ids)
       where e.amounts ? q.metric
     ) as b
     group by b.quota_id
@@ -70,9 +75,11 @@ begin
     ),
     sums as (
       select u.quota_id,
-        sum(u.amount) filter (where u.created_at >= p.starts_at and u.created_at < p.ends_at) as used,
+        sum(u.amount) filter (where u.created_at >= p.starts_at and u.created_at < p.ends_at)
+          as used,
         sum(u.amount) filter (
-          where u.created_at >= (p.quota).period_start and u.created_at < (p.quota).reset_at) as used_before
+          where u.created_at >= (p.quota).period_start and u.created_at < (p.quota).reset_at)
+            as used_before
       from tally.pending_usage(consume_deltas.organization_id, consume_deltas.seqs) as u
       join periods as p on (p.quota).id = u.quota_id
       group by u.quota_id
@@ -87,18 +94,20 @@ begin
     v_quota := v_entry.quota;
     if v_entry.used_before is not null then
       -- The last word on the period that has ended.
-      perform tally.note_crossings(v_quota, v_entry.used_before, v_quota.period_start, v_quota.reset_at);
+      perform tally.note_crossings(v_quota, v_entry.used_before, v_quota.period_start,
+        v_quota.reset_at);
       v_quota.current_usage := 0;
     end if;
     v_back := (v_given_back -> v_quota.id::text)::numeric;
     if v_entry.used is not null or v_back is not null or v_entry.used_before is not null then
-      v_changes := v_changes || (v_quota.organization_id, v_quota.id, coalesce(v_entry.used, 0), coalesce(v_back, 0),
-        v_entry.starts_at, v_entry.ends_at)::tally.quota_change;
+      v_changes := v_changes || (v_quota.organization_id, v_quota.id, coalesce(v_entry.used, 0),
+        coalesce(v_back, 0), v_entry.starts_at, v_entry.ends_at)::tally.quota_change;
     end if;
     v_quota.current_usage := v_quota.current_usage + coalesce(v_entry.used, 0);
     v_quota.period_start := v_entry.starts_at;
     v_quota.reset_at := nullif(v_entry.ends_at, 'infinity');
-    perform tally.note_crossings(v_quota, v_quota.current_usage, v_entry.starts_at, v_entry.ends_at);
+    perform tally.note_crossings(v_quota, v_quota.current_usage, v_entry.starts_at,
+      v_entry.ends_at);
     perform tally.note_forecast(v_quota, consume_deltas.at);
   end loop;
 
@@ -109,22 +118,27 @@ end;
 $$;
 comment on function tally.consume_deltas(uuid, bigint[], timestamptz) is
   'Ends the given deltas and the expired holds of an organization and records alerts; returns what its quotas change by.';
-revoke execute on function tally.consume_deltas(uuid, bigint[], timestamptz) from public, anon, authenticated;
+revoke execute on function tally.consume_deltas(uuid, bigint[], timestamptz)
+  from public, anon, authenticated;
 
-create function tally.change_quotas(organization_ids uuid[], changes tally.quota_change[], at timestamptz)
+create function tally.change_quotas(organization_ids uuid[], changes tally.quota_change[],
+  at timestamptz)
 returns void
-language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off
+language plpgsql volatile security definer set search_path = '' set jit = off
+  set enable_seqscan = off
 as $$
 declare
   v_account public.usage_quotas;
 begin
   -- The same order as an admission takes, so that neither waits for the other.
   perform from public.usage_quotas as q
-  join unnest(change_quotas.changes) as c on c.organization_id = q.organization_id and c.quota_id = q.id
+  join unnest(change_quotas.changes) as c on c.organization_id = q.organization_id
+    and c.quota_id = q.id
   order by q.id
   for no key update of q;
   update public.usage_quotas as q
-  set current_usage = case when q.period_start = c.starts_at then q.current_usage else 0 end + c.used,
+  set current_usage = case when q.period_start = c.starts_at then q.current_usage
+    else 0 end + c.used,
     opening_usage = case when q.period_start = c.starts_at then q.opening_usage else 0 end,
     reserved = q.reserved - c.given_back,
     period_start = c.starts_at,
@@ -145,7 +159,8 @@ end;
 $$;
 comment on function tally.change_quotas(uuid[], tally.quota_change[], timestamptz) is
   'Applies what folds of organizations came to. Last in a transaction: admissions wait for these rows.';
-revoke execute on function tally.change_quotas(uuid[], tally.quota_change[], timestamptz) from public, anon, authenticated;
+revoke execute on function tally.change_quotas(uuid[], tally.quota_change[], timestamptz)
+  from public, anon, authenticated;
 
 create function tally.fold(organization_id uuid, at timestamptz default now())
 returns integer
@@ -159,7 +174,8 @@ begin
   perform tally.fold_rollups(fold.organization_id, v_seqs);
   perform tally.fold_executions(fold.organization_id, v_seqs);
   perform tally.change_quotas(
-    array[fold.organization_id], tally.consume_deltas(fold.organization_id, v_seqs, fold.at), fold.at);
+    array[fold.organization_id], tally.consume_deltas(fold.organization_id, v_seqs, fold.at),
+    fold.at);
   return cardinality(v_seqs);
 end;
 $$;
@@ -191,13 +207,16 @@ begin
   for v_organization in
     select w.organization_id
     from (
-      (select d.organization_id from tally.usage_deltas as d order by d.organization_id, d.seq limit 20000)
+      (select d.organization_id from tally.usage_deltas as d order by d.organization_id,
+        d.seq limit 20000)
       union
-      (select h.organization_id from public.usage_holds as h where h.state = 'open' and h.expires_at <= now() limit 20000)
+      (select h.organization_id from public.usage_holds as h where h.state = 'open'
+        and h.expires_at <= now() limit 20000)
       union
       (select q.organization_id from public.usage_quotas as q where q.reset_at <= now() limit 1000)
       union
-      (select l.organization_id from tally.lapsed_credit as l where l.expires_at <= now() limit 1000)
+      (select l.organization_id from tally.lapsed_credit as l
+        where l.expires_at <= now() limit 1000)
     ) as w
     order by random()
     limit tick.max_organizations
@@ -218,12 +237,14 @@ begin
   where h.id in (
     select e.id from public.usage_holds as e
     where e.state <> 'open'
-      and e.id < tally.uuid_floor(now() - (select s.event_late_limit from tally.settings as s) - interval '1 day')
+      and e.id < tally.uuid_floor(now() - (select s.event_late_limit from tally.settings as s)
+        - interval '1 day')
     order by e.id
     limit 10000
   );
   perform tally.change_quotas(v_organizations, v_changes, now());
-  return jsonb_build_object('ran', true, 'organizations', cardinality(v_organizations), 'folded', v_folded, 'partitions', v_partitions);
+  return jsonb_build_object('ran', true, 'organizations', cardinality(v_organizations), 'folded',
+    v_folded, 'partitions', v_partitions);
 end;
 $$;
 comment on function tally.tick(integer) is

@@ -23,7 +23,8 @@ select
   u.input_tokens,
   u.output_tokens,
   coalesce((u.classes -> 'cache_read')::bigint, 0) as cache_read_tokens,
-  coalesce((u.classes -> 'cache_write')::bigint, 0) + coalesce((u.classes -> 'cache_write_1h')::bigint, 0)
+  coalesce((u.classes -> 'cache_write')::bigint, 0)
+    + coalesce((u.classes -> 'cache_write_1h')::bigint, 0)
     as cache_write_tokens,
   coalesce((u.classes -> 'reasoning')::bigint, 0) as reasoning_tokens,
   coalesce(u.units, 0) as units,
@@ -33,14 +34,19 @@ select
 from public.token_usage as u
 union all
 select
-  a.organization_id, null, a.id, a.event_created_at, date_bin('15 minutes', a.event_created_at, timestamptz 'epoch'),
-  a.user_id, a.api_key_id, a.provider, a.model, a.tool_name, u.operation, a.resource_type, u.service_tier, u.status,
-  u.unit_type, u.is_byok, u.execution_id, 0, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::numeric, a.delta_usd,
+  a.organization_id, null, a.id, a.event_created_at, date_bin('15 minutes', a.event_created_at,
+    timestamptz 'epoch'),
+  a.user_id, a.api_key_id, a.provider, a.model, a.tool_name, u.operation, a.resource_type,
+    u.service_tier, u.status,
+  u.unit_type, u.is_byok, u.execution_id, 0, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint,
+    0::numeric, a.delta_usd,
   case when a.old_cost_usd is null then -1 else 0 end, null::integer
 from public.cost_adjustments as a
 join public.token_usage as u
-  on u.organization_id = a.organization_id and u.created_at = a.event_created_at and u.id = a.event_id;
-comment on view tally.recorded_buckets is 'All events and adjustments as a rollup counts them, one row each: the truth that rollups are checked against.';
+  on u.organization_id = a.organization_id and u.created_at = a.event_created_at
+    and u.id = a.event_id;
+comment on view tally.recorded_buckets is
+  'All events and adjustments as a rollup counts them, one row each: the truth that rollups are checked against.';
 revoke all on tally.recorded_buckets from anon, authenticated, service_role;
 
 create function tally.require_span(starts_at timestamptz, ends_at timestamptz)
@@ -49,15 +55,18 @@ language plpgsql immutable security invoker set search_path = ''
 as $$
 begin
   if not coalesce(isfinite(require_span.starts_at) and isfinite(require_span.ends_at), false) then
-    perform tally.fail('PT400', 'starts_at and ends_at must be moments, not empty or infinite.', 'starts_at, ends_at');
+    perform tally.fail('PT400', 'starts_at and ends_at must be moments, not empty or infinite.',
+      'starts_at, ends_at');
   elsif require_span.starts_at >= require_span.ends_at then
     perform tally.fail('PT400', 'starts_at must be before ends_at.', 'starts_at, ends_at',
       'The span holds starts_at and ends before ends_at.');
   end if;
 end;
 $$;
-comment on function tally.require_span(timestamptz, timestamptz) is 'Raises PT400 unless the two moments are a span of time.';
-revoke execute on function tally.require_span(timestamptz, timestamptz) from public, anon, authenticated;
+comment on function tally.require_span(timestamptz, timestamptz) is
+  'Raises PT400 unless the two moments are a span of time.';
+revoke execute on function tally.require_span(timestamptz, timestamptz)
+  from public, anon, authenticated;
 
 create function tally.folded_entries(
   only_organization uuid, starts_at timestamptz, ends_at timestamptz, only_executions boolean)
@@ -73,8 +82,10 @@ begin
   )
   select b.*
   from tally.recorded_buckets as b
-  left join pending as p on p.organization_id = b.organization_id and p.id = coalesce(b.event_id, b.adjustment_id)
-  where (b.organization_id = folded_entries.only_organization or folded_entries.only_organization is null)
+  left join pending as p on p.organization_id = b.organization_id
+    and p.id = coalesce(b.event_id, b.adjustment_id)
+  where (b.organization_id = folded_entries.only_organization
+    or folded_entries.only_organization is null)
     and b.created_at >= folded_entries.starts_at and b.created_at < folded_entries.ends_at
     and (b.execution_id is not null or not folded_entries.only_executions)
     and p.id is null;
@@ -82,7 +93,8 @@ end;
 $$;
 comment on function tally.folded_entries(uuid, timestamptz, timestamptz, boolean) is
   'The events and adjustments of a span, or those of executions, that no delta names any more: what the rollups must hold.';
-revoke execute on function tally.folded_entries(uuid, timestamptz, timestamptz, boolean) from public, anon, authenticated;
+revoke execute on function tally.folded_entries(uuid, timestamptz, timestamptz, boolean)
+  from public, anon, authenticated;
 
 create function tally.kept_months(starts_at timestamptz, ends_at timestamptz)
 returns tstzmultirange
@@ -100,37 +112,43 @@ end;
 $$;
 comment on function tally.kept_months(timestamptz, timestamptz) is
   'The months (UTC) that a span touches whose events are here: one that was archived has left them, and its rollups stay.';
-revoke execute on function tally.kept_months(timestamptz, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.kept_months(timestamptz, timestamptz)
+  from public, anon, authenticated;
 
-create function tally.rollup_differences(only_organization uuid, starts_at timestamptz, ends_at timestamptz)
+create function tally.rollup_differences(only_organization uuid, starts_at timestamptz,
+  ends_at timestamptz)
 returns table (
-  organization_id uuid, rollup text, bucket_start timestamptz, subject text, measure text, expected numeric, actual numeric)
+  organization_id uuid, rollup text, bucket_start timestamptz, subject text, measure text,
+  expected numeric, actual numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 #variable_conflict use_column
 declare
   -- Whole days: the daily rows are checked with their quarters.
   v_starts_at timestamptz := date_bin('1 day', rollup_differences.starts_at, timestamptz 'epoch');
-  v_ends_at timestamptz := date_bin('1 day', rollup_differences.ends_at + interval '1 day' - interval '1 microsecond',
+  v_ends_at timestamptz := date_bin('1 day', rollup_differences.ends_at + interval '1 day'
+    - interval '1 microsecond',
     timestamptz 'epoch');
   v_kept tstzmultirange := tally.kept_months(v_starts_at, v_ends_at);
 begin
   return query
   with entries as materialized (
     select e.*, tally.duration_slot(e.duration_ms) as slot, d.id as dimension_id, a.id as actor_id
-    from tally.folded_entries(rollup_differences.only_organization, v_starts_at, v_ends_at, false) as e
+    from tally.folded_entries(rollup_differences.only_organization, v_starts_at, v_ends_at, false)
+      as e
     left join tally.usage_dimensions as d
       on d.organization_id = e.organization_id
-      and d.key = tally.dimension_key(e.provider, e.model, e.tool_name, e.operation, e.resource_type, e.service_tier,
-        e.status, e.unit_type, e.is_byok)
+      and d.key = tally.dimension_key(e.provider, e.model, e.tool_name, e.operation,
+        e.resource_type, e.service_tier, e.status, e.unit_type, e.is_byok)
     left join tally.usage_actors as a
       on a.organization_id = e.organization_id and a.key = tally.actor_key(e.user_id, e.api_key_id)
   ),
   expected as (
-    select e.organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id, null::integer as slot,
-      array[sum(e.request_count), sum(e.input_tokens), sum(e.output_tokens), sum(e.cache_read_tokens),
-        sum(e.cache_write_tokens), sum(e.reasoning_tokens), sum(e.units), sum(e.cost_usd), sum(e.unpriced_count),
-        count(e.slot), coalesce(sum(e.duration_ms), 0)]::numeric[] as sums
+    select e.organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id,
+      null::integer as slot, array[sum(e.request_count), sum(e.input_tokens), sum(e.output_tokens),
+        sum(e.cache_read_tokens), sum(e.cache_write_tokens), sum(e.reasoning_tokens), sum(e.units),
+        sum(e.cost_usd), sum(e.unpriced_count), count(e.slot),
+        coalesce(sum(e.duration_ms), 0)]::numeric[] as sums
     from entries as e
     cross join lateral (
       values
@@ -147,7 +165,8 @@ begin
     ) as b (actor_id, minutes, bucket_start, dimension_id)
     group by e.organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id
     union all
-    select e.organization_id, null, b.minutes, b.bucket_start, b.dimension_id, e.slot, array[count(*)]::numeric[]
+    select e.organization_id, null, b.minutes, b.bucket_start, b.dimension_id, e.slot,
+      array[count(*)]::numeric[]
     from entries as e
     cross join lateral (
       values
@@ -160,27 +179,33 @@ begin
     group by e.organization_id, b.minutes, b.bucket_start, b.dimension_id, e.slot
   ),
   stored as (
-    select r.organization_id, r.actor_id, r.minutes, r.bucket_start, r.dimension_id, null::integer as slot,
-      array[r.request_count, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens,
-        r.reasoning_tokens, r.units, r.cost_usd, r.unpriced_count, r.duration_count, r.duration_ms]::numeric[] as sums
+    select r.organization_id, r.actor_id, r.minutes, r.bucket_start, r.dimension_id,
+      null::integer as slot, array[r.request_count, r.input_tokens, r.output_tokens,
+        r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.units, r.cost_usd,
+        r.unpriced_count, r.duration_count, r.duration_ms]::numeric[] as sums
     from tally.usage_rollups as r
     where r.bucket_start >= v_starts_at and r.bucket_start < v_ends_at and r.bucket_start <@ v_kept
-      and (r.organization_id = rollup_differences.only_organization or rollup_differences.only_organization is null)
+      and (r.organization_id = rollup_differences.only_organization
+        or rollup_differences.only_organization is null)
     union all
-    select r.organization_id, null, r.minutes, r.bucket_start, r.dimension_id, r.slot, array[r.request_count]::numeric[]
+    select r.organization_id, null, r.minutes, r.bucket_start, r.dimension_id, r.slot,
+      array[r.request_count]::numeric[]
     from tally.duration_rollups as r
     where r.bucket_start >= v_starts_at and r.bucket_start < v_ends_at and r.bucket_start <@ v_kept
-      and (r.organization_id = rollup_differences.only_organization or rollup_differences.only_organization is null)
+      and (r.organization_id = rollup_differences.only_organization
+        or rollup_differences.only_organization is null)
   )
   select f.organization_id, f.rollup, f.bucket_start, f.subject, m.measure, m.expected, m.actual
   from (
     select
       coalesce(x.organization_id, s.organization_id) as organization_id,
       case when coalesce(x.slot, s.slot) is not null then 'durations' else 'usage' end
-        || case coalesce(x.minutes, s.minutes) when 15 then ' by 15 minutes' when 60 then ' by hour' else ' by day' end as rollup,
+        || case coalesce(x.minutes, s.minutes) when 15 then ' by 15 minutes' when 60 then ' by hour'
+          else ' by day' end as rollup,
       coalesce(x.bucket_start, s.bucket_start) as bucket_start,
       concat_ws(', ', 'dimension ' || coalesce(x.dimension_id, s.dimension_id),
-        'actor ' || nullif(coalesce(x.actor_id, s.actor_id), 0), 'slot ' || coalesce(x.slot, s.slot)) as subject,
+        'actor ' || nullif(coalesce(x.actor_id, s.actor_id), 0),
+        'slot ' || coalesce(x.slot, s.slot)) as subject,
       x.sums as expected,
       s.sums as actual
     from expected as x
@@ -194,9 +219,11 @@ begin
     where s.sums is distinct from x.sums
   ) as f
   cross join lateral (
-    select n.measure, coalesce(f.expected[n.place], 0) as expected, coalesce(f.actual[n.place], 0) as actual
-    from unnest(array['request_count', 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens',
-      'reasoning_tokens', 'units', 'cost_usd', 'unpriced_count', 'duration_count', 'duration_ms'])
+    select n.measure, coalesce(f.expected[n.place], 0) as expected,
+      coalesce(f.actual[n.place], 0) as actual
+    from unnest(array['request_count', 'input_tokens', 'output_tokens', 'cache_read_tokens',
+      'cache_write_tokens', 'reasoning_tokens', 'units', 'cost_usd', 'unpriced_count',
+      'duration_count', 'duration_ms'])
       with ordinality as n (measure, place)
   ) as m
   where m.expected <> m.actual
@@ -205,12 +232,14 @@ end;
 $$;
 comment on function tally.rollup_differences(uuid, timestamptz, timestamptz) is
   'Where the rollups of a span, widened to whole days (UTC), differ from the events. Archived months are left out.';
-revoke execute on function tally.rollup_differences(uuid, timestamptz, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.rollup_differences(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated;
 
-create function tally.verify_rollup(organization_id uuid, starts_at timestamptz, ends_at timestamptz)
+create function tally.verify_rollup(organization_id uuid, starts_at timestamptz,
+  ends_at timestamptz)
 returns table (
-  violating_organization_id uuid, rollup text, bucket_start timestamptz, subject text, measure text, expected numeric,
-  actual numeric)
+  violating_organization_id uuid, rollup text, bucket_start timestamptz, subject text, measure text,
+  expected numeric, actual numeric)
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
@@ -230,24 +259,30 @@ begin
     verify_rollup.organization_id, verify_rollup.starts_at, verify_rollup.ends_at) as d;
 end;
 $$;
-comment on function tally.verify_rollup(uuid, timestamptz, timestamptz) is 'Behind public.verify_rollup.';
-revoke execute on function tally.verify_rollup(uuid, timestamptz, timestamptz) from public, anon, authenticated;
-grant execute on function tally.verify_rollup(uuid, timestamptz, timestamptz) to authenticated, service_role;
+comment on function tally.verify_rollup(uuid, timestamptz, timestamptz) is
+  'Behind public.verify_rollup.';
+revoke execute on function tally.verify_rollup(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated;
+grant execute on function tally.verify_rollup(uuid, timestamptz, timestamptz)
+  to authenticated, service_role;
 
 create function public.verify_rollup(
   organization_id uuid default null, starts_at timestamptz default now() - interval '35 days',
   ends_at timestamptz default now() + interval '1 day')
 returns table (
-  violating_organization_id uuid, rollup text, bucket_start timestamptz, subject text, measure text, expected numeric,
-  actual numeric)
+  violating_organization_id uuid, rollup text, bucket_start timestamptz, subject text, measure text,
+  expected numeric, actual numeric)
 language sql stable security invoker set search_path = ''
 as $$
-  select v.* from tally.verify_rollup(verify_rollup.organization_id, verify_rollup.starts_at, verify_rollup.ends_at) as v
+  select v.* from tally.verify_rollup(verify_rollup.organization_id, verify_rollup.starts_at,
+    verify_rollup.ends_at) as v
 $$;
 comment on function public.verify_rollup(uuid, timestamptz, timestamptz) is
   'Compares the rollups of a span (widened to whole days, UTC), executions and packages among them, with the events themselves: one row per difference, none when healthy. Admins for their organization, the operator for all. Reads every event of the span, blocks nobody.';
-revoke execute on function public.verify_rollup(uuid, timestamptz, timestamptz) from public, anon, authenticated;
-grant execute on function public.verify_rollup(uuid, timestamptz, timestamptz) to authenticated, service_role;
+revoke execute on function public.verify_rollup(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated;
+grant execute on function public.verify_rollup(uuid, timestamptz, timestamptz)
+  to authenticated, service_role;
 
 create function tally.rebuild_day(organization_id uuid, day timestamptz)
 returns void
@@ -265,24 +300,29 @@ begin
   where r.organization_id = rebuild_day.organization_id
     and r.bucket_start >= rebuild_day.day and r.bucket_start < rebuild_day.day + interval '1 day';
   v_counted := array(
-    select row(e.bucket_start, e.provider, e.model, e.tool_name, e.operation, e.resource_type, e.service_tier, e.status,
-      e.unit_type, e.is_byok, e.user_id, e.api_key_id, tally.duration_slot(e.duration_ms), sum(e.request_count),
-      sum(e.input_tokens), sum(e.output_tokens), sum(e.cache_read_tokens), sum(e.cache_write_tokens),
-      sum(e.reasoning_tokens), sum(e.units), sum(e.cost_usd), sum(e.unpriced_count), sum(e.duration_ms))::tally.counted
+    select row(e.bucket_start, e.provider, e.model, e.tool_name, e.operation, e.resource_type,
+      e.service_tier, e.status, e.unit_type, e.is_byok, e.user_id, e.api_key_id,
+      tally.duration_slot(e.duration_ms), sum(e.request_count), sum(e.input_tokens),
+      sum(e.output_tokens), sum(e.cache_read_tokens), sum(e.cache_write_tokens),
+      sum(e.reasoning_tokens), sum(e.units), sum(e.cost_usd), sum(e.unpriced_count),
+      sum(e.duration_ms))::tally.counted
     from tally.folded_entries(rebuild_day.organization_id, rebuild_day.day,
       rebuild_day.day + interval '1 day', false) as e
-    group by e.bucket_start, e.provider, e.model, e.tool_name, e.operation, e.resource_type, e.service_tier, e.status,
-      e.unit_type, e.is_byok, e.user_id, e.api_key_id, tally.duration_slot(e.duration_ms)
+    group by e.bucket_start, e.provider, e.model, e.tool_name, e.operation, e.resource_type,
+      e.service_tier, e.status, e.unit_type, e.is_byok, e.user_id, e.api_key_id,
+      tally.duration_slot(e.duration_ms)
   );
   if cardinality(v_counted) > 0 then
     perform tally.add_to_rollups(rebuild_day.organization_id, v_counted);
   end if;
 end;
 $$;
-comment on function tally.rebuild_day(uuid, timestamptz) is 'Makes the rollups of one organization and day (UTC) again from its events.';
+comment on function tally.rebuild_day(uuid, timestamptz) is
+  'Makes the rollups of one organization and day (UTC) again from its events.';
 revoke execute on function tally.rebuild_day(uuid, timestamptz) from public, anon, authenticated;
 
-create function tally.repair_rollup(organization_id uuid, starts_at timestamptz, ends_at timestamptz)
+create function tally.repair_rollup(organization_id uuid, starts_at timestamptz,
+  ends_at timestamptz)
 returns integer
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -318,9 +358,12 @@ begin
   return v_mended;
 end;
 $$;
-comment on function tally.repair_rollup(uuid, timestamptz, timestamptz) is 'Behind public.repair_rollup.';
-revoke execute on function tally.repair_rollup(uuid, timestamptz, timestamptz) from public, anon, authenticated;
-grant execute on function tally.repair_rollup(uuid, timestamptz, timestamptz) to authenticated, service_role;
+comment on function tally.repair_rollup(uuid, timestamptz, timestamptz) is
+  'Behind public.repair_rollup.';
+revoke execute on function tally.repair_rollup(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated;
+grant execute on function tally.repair_rollup(uuid, timestamptz, timestamptz)
+  to authenticated, service_role;
 
 create function public.repair_rollup(
   organization_id uuid default null, starts_at timestamptz default now() - interval '35 days',
@@ -328,9 +371,12 @@ create function public.repair_rollup(
 returns integer
 language sql volatile security invoker set search_path = ''
 as $$
-  select tally.repair_rollup(repair_rollup.organization_id, repair_rollup.starts_at, repair_rollup.ends_at)
+  select tally.repair_rollup(repair_rollup.organization_id, repair_rollup.starts_at,
+    repair_rollup.ends_at)
 $$;
 comment on function public.repair_rollup(uuid, timestamptz, timestamptz) is
   'Makes the rollups of every day (UTC) that verify_rollup() complains of again from the events (operator), while writers go on: the number of days mended, 0 when healthy.';
-revoke execute on function public.repair_rollup(uuid, timestamptz, timestamptz) from public, anon, authenticated;
-grant execute on function public.repair_rollup(uuid, timestamptz, timestamptz) to authenticated, service_role;
+revoke execute on function public.repair_rollup(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated;
+grant execute on function public.repair_rollup(uuid, timestamptz, timestamptz)
+  to authenticated, service_role;

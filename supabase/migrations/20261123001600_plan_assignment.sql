@@ -1,48 +1,58 @@
 -- How an organization, its users and its keys come by the quotas of their plan.
 
-create function tally.missing_plan_quotas(organization_id uuid, applies_to text, user_id uuid, api_key_id uuid)
+create function tally.missing_plan_quotas(organization_id uuid, applies_to text, user_id uuid,
+  api_key_id uuid)
 returns setof public.plan_quotas
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = ''
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   return query
   select p.*
   from public.organizations as o
-  join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to = missing_plan_quotas.applies_to
+  join public.plan_quotas as p on p.plan_id = o.plan_id
+    and p.applies_to = missing_plan_quotas.applies_to
   where o.id = missing_plan_quotas.organization_id
     and not exists (
       select from public.usage_quotas as q
       where q.organization_id = o.id and q.plan_quota_id = p.id
-        and q.user_id is not distinct from case p.applies_to when 'user' then missing_plan_quotas.user_id end
-        and q.api_key_id is not distinct from case p.applies_to when 'api_key' then missing_plan_quotas.api_key_id end
+        and q.user_id is not distinct from case p.applies_to when 'user'
+          then missing_plan_quotas.user_id end
+        and q.api_key_id is not distinct from case p.applies_to when 'api_key'
+          then missing_plan_quotas.api_key_id end
     )
   order by p.id;
 end;
 $$;
 comment on function tally.missing_plan_quotas(uuid, text, uuid, uuid) is
   'The quotas of an organization''s plan that it, one of its users or one of its keys does not have yet.';
-revoke execute on function tally.missing_plan_quotas(uuid, text, uuid, uuid) from public, anon, authenticated;
+revoke execute on function tally.missing_plan_quotas(uuid, text, uuid, uuid)
+  from public, anon, authenticated;
 
-create function tally.add_plan_quotas(organization_id uuid, applies_to text, user_id uuid, api_key_id uuid)
+create function tally.add_plan_quotas(organization_id uuid, applies_to text, user_id uuid,
+  api_key_id uuid)
 returns void
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = ''
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   if not exists (
-    select from tally.missing_plan_quotas(add_plan_quotas.organization_id, add_plan_quotas.applies_to,
-      add_plan_quotas.user_id, add_plan_quotas.api_key_id)
+    select from tally.missing_plan_quotas(add_plan_quotas.organization_id,
+      add_plan_quotas.applies_to, add_plan_quotas.user_id, add_plan_quotas.api_key_id)
   ) then
     return;
   end if;
-  -- What is missing is asked again behind a change of plan that is under way: its quotas, not the former ones.
+  -- What is missing is asked again behind a change of plan that is under way: its quotas, not the
+  -- former ones.
   perform tally.lock_folding(add_plan_quotas.organization_id);
-  insert into public.usage_quotas (organization_id, plan_quota_id, user_id, api_key_id, provider, model, tool_name,
-    resource_type, metric, quota_type, quota_limit, enforcement, unpriced_policy, alert_thresholds, managed_by)
+  insert into public.usage_quotas (organization_id, plan_quota_id, user_id, api_key_id, provider,
+    model, tool_name, resource_type, metric, quota_type, quota_limit, enforcement, unpriced_policy,
+    alert_thresholds, managed_by)
   select add_plan_quotas.organization_id, p.id,
     case p.applies_to when 'user' then add_plan_quotas.user_id end,
     case p.applies_to when 'api_key' then add_plan_quotas.api_key_id end,
-    p.provider, p.model, p.tool_name, p.resource_type, p.metric, p.quota_type, p.quota_limit, p.enforcement,
-    p.unpriced_policy, p.alert_thresholds, 'plan'
+    p.provider, p.model, p.tool_name, p.resource_type, p.metric, p.quota_type, p.quota_limit,
+    p.enforcement, p.unpriced_policy, p.alert_thresholds, 'plan'
   from tally.missing_plan_quotas(add_plan_quotas.organization_id, add_plan_quotas.applies_to,
     add_plan_quotas.user_id, add_plan_quotas.api_key_id) as p
   on conflict do nothing;
@@ -50,19 +60,23 @@ end;
 $$;
 comment on function tally.add_plan_quotas(uuid, text, uuid, uuid) is
   'Makes what tally.missing_plan_quotas names.';
-revoke execute on function tally.add_plan_quotas(uuid, text, uuid, uuid) from public, anon, authenticated;
+revoke execute on function tally.add_plan_quotas(uuid, text, uuid, uuid)
+  from public, anon, authenticated;
 
 create function tally.meet_caller(organization_id uuid, user_id uuid, api_key_id uuid)
 returns void
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = ''
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
-  -- Before the first call of a user or key is admitted, its quotas exist: nothing passes before a limit does.
+  -- Before the first call of a user or key is admitted, its quotas exist: nothing passes before a
+  -- limit does.
   if meet_caller.user_id is not null then
     perform tally.add_plan_quotas(meet_caller.organization_id, 'user', meet_caller.user_id, null);
   end if;
   if meet_caller.api_key_id is not null then
-    perform tally.add_plan_quotas(meet_caller.organization_id, 'api_key', null, meet_caller.api_key_id);
+    perform tally.add_plan_quotas(meet_caller.organization_id, 'api_key', null,
+      meet_caller.api_key_id);
   end if;
 end;
 $$;
@@ -85,9 +99,12 @@ begin
       'The plans on offer are in public.plans.');
   end if;
   perform tally.lock_folding(assign_plan.organization_id);
-  update public.organizations as o set plan_id = assign_plan.plan_id where o.id = assign_plan.organization_id;
-  -- In the order of admissions, which the joins below would not keep: neither waits for the other in a ring.
-  perform from public.usage_quotas as q where q.organization_id = assign_plan.organization_id order by q.id for update;
+  update public.organizations as o set plan_id = assign_plan.plan_id
+    where o.id = assign_plan.organization_id;
+  -- In the order of admissions, which the joins below would not keep: neither waits for the other
+  -- in a ring.
+  perform from public.usage_quotas as q where q.organization_id = assign_plan.organization_id
+    order by q.id for update;
   -- A limit of the same metric, period and scope is moved, so that what is used of it stays used.
   update public.usage_quotas as q
   set plan_quota_id = n.id, quota_limit = n.quota_limit, enforcement = n.enforcement,
@@ -95,10 +112,12 @@ begin
   from public.plan_quotas as n
   where q.organization_id = assign_plan.organization_id and q.managed_by = 'plan'
     and n.plan_id = assign_plan.plan_id
-    and n.applies_to = case when q.user_id is not null then 'user' when q.api_key_id is not null then 'api_key'
+    and n.applies_to = case when q.user_id is not null then 'user' when q.api_key_id is not null
+      then 'api_key'
       else 'organization' end
     and (n.metric, n.quota_type, n.provider, n.model, n.tool_name, n.resource_type)
-      is not distinct from (q.metric, q.quota_type, q.provider, q.model, q.tool_name, q.resource_type);
+      is not distinct from (q.metric, q.quota_type, q.provider, q.model, q.tool_name,
+        q.resource_type);
   get diagnostics v_kept = row_count;
   delete from public.usage_quotas as q
   using public.plan_quotas as p
@@ -106,10 +125,11 @@ begin
     and p.id = q.plan_quota_id and p.plan_id <> assign_plan.plan_id;
   get diagnostics v_removed = row_count;
   perform tally.add_plan_quotas(assign_plan.organization_id, 'organization', null, null);
-  return jsonb_build_object('organization_id', assign_plan.organization_id, 'plan_id', assign_plan.plan_id,
-    'kept', v_kept, 'removed', v_removed, 'exceeded', (
-      select coalesce(jsonb_agg(jsonb_build_object('quota_id', (s.quota).id, 'metric', (s.quota).metric,
-        'resource_type', (s.quota).resource_type, 'quota_limit', (s.quota).quota_limit, 'current_usage', trim_scale(s.used))), '[]')
+  return jsonb_build_object('organization_id', assign_plan.organization_id, 'plan_id',
+    assign_plan.plan_id, 'kept', v_kept, 'removed', v_removed, 'exceeded', (
+      select coalesce(jsonb_agg(jsonb_build_object('quota_id', (s.quota).id, 'metric',
+        (s.quota).metric, 'resource_type', (s.quota).resource_type, 'quota_limit',
+        (s.quota).quota_limit, 'current_usage', trim_scale(s.used))), '[]')
       from tally.quota_states(assign_plan.organization_id, now()) as s
       where (s.quota).managed_by = 'plan' and s.used >= (s.quota).quota_limit));
 end;
@@ -144,7 +164,8 @@ begin
   return null;
 end;
 $$;
-comment on function tally.welcome_organization() is 'Gives a new organization the quotas of its plan, or of the default plan.';
+comment on function tally.welcome_organization() is
+  'Gives a new organization the quotas of its plan, or of the default plan.';
 revoke execute on function tally.welcome_organization() from public, anon, authenticated;
 create trigger welcome_organization after insert on public.organizations
   for each row execute function tally.welcome_organization();

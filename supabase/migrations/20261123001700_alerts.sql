@@ -16,14 +16,16 @@ create table public.usage_alerts (
   expected_at timestamptz,
   created_at timestamptz not null default now(),
   primary key (organization_id, id),
-  constraint crossing_is_told_once unique (organization_id, quota_id, period_start, threshold, quota_limit, kind),
+  constraint crossing_is_told_once unique (organization_id, quota_id, period_start, threshold,
+    quota_limit, kind),
   constraint kind_is_known check (kind in ('threshold', 'forecast', 'top_up')),
   constraint level_is_known check (level in ('warning', 'critical', 'exceeded')),
   constraint forecast_names_its_day check ((kind = 'forecast') = (expected_at is not null))
 );
 comment on table public.usage_alerts is
   'History of alerts: threshold, use has reached a percentage of the limit; forecast, at this pace the limit is reached at expected_at; top_up, prepaid credit has fallen below its mark.';
-comment on column public.usage_alerts.threshold is 'Percent of the limit that was used; of a top_up, the mark in USD.';
+comment on column public.usage_alerts.threshold is
+  'Percent of the limit that was used; of a top_up, the mark in USD.';
 create index usage_alerts_by_time on public.usage_alerts (organization_id, created_at);
 
 alter table public.usage_alerts enable row level security;
@@ -39,8 +41,10 @@ language sql immutable security invoker set search_path = ''
 as $$
   select case
     when alert_level.threshold >= 100 then 'exceeded'
-    when alert_level.threshold >= (select max(t) from unnest(alert_level.thresholds) as t where t < 100)
-      and alert_level.threshold > (select min(t) from unnest(alert_level.thresholds) as t) then 'critical'
+    when alert_level.threshold >= (select max(t) from unnest(alert_level.thresholds) as t
+      where t < 100)
+      and alert_level.threshold > (select min(t) from unnest(alert_level.thresholds) as t)
+        then 'critical'
     else 'warning'
   end
 $$;
@@ -54,12 +58,13 @@ returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  insert into public.usage_alerts (organization_id, quota_id, kind, threshold, level, metric, quota_type, quota_limit,
-    current_usage, period_start, reset_at)
+  insert into public.usage_alerts (organization_id, quota_id, kind, threshold, level, metric,
+    quota_type, quota_limit, current_usage, period_start, reset_at)
   select (note_crossings.quota).organization_id, (note_crossings.quota).id, 'threshold', t,
     tally.alert_level(t, (note_crossings.quota).alert_thresholds), (note_crossings.quota).metric,
-    (note_crossings.quota).quota_type, (note_crossings.quota).quota_limit, trim_scale(note_crossings.used),
-    note_crossings.starts_at, nullif(note_crossings.ends_at, 'infinity')
+    (note_crossings.quota).quota_type, (note_crossings.quota).quota_limit,
+    trim_scale(note_crossings.used), note_crossings.starts_at,
+    nullif(note_crossings.ends_at, 'infinity')
   from unnest((note_crossings.quota).alert_thresholds) as t
   where note_crossings.used >= (note_crossings.quota).quota_limit * t / 100
     and note_crossings.used > 0
@@ -68,7 +73,8 @@ end;
 $$;
 comment on function tally.note_crossings(public.usage_quotas, numeric, timestamptz, timestamptz) is
   'Records the thresholds that a quota has reached in a period, each once per limit: a raised limit arms them again.';
-revoke execute on function tally.note_crossings(public.usage_quotas, numeric, timestamptz, timestamptz)
+revoke execute on function tally.note_crossings(public.usage_quotas, numeric,
+  timestamptz, timestamptz)
   from public, anon, authenticated;
 
 create function tally.note_forecast(quota public.usage_quotas, at timestamptz)
@@ -85,20 +91,23 @@ begin
     return;
   end if;
   v_elapsed := extract(epoch from note_forecast.at - (note_forecast.quota).period_start);
-  v_length := extract(epoch from (note_forecast.quota).reset_at - (note_forecast.quota).period_start);
+  v_length := extract(epoch from (note_forecast.quota).reset_at
+    - (note_forecast.quota).period_start);
   -- A fifth of the period must have passed: a pace of less says little.
-  if v_elapsed < v_length / 5 or v_used <= 0 or v_used >= v_limit or v_used / v_elapsed * v_length <= v_limit then
+  if v_elapsed < v_length / 5 or v_used <= 0 or v_used >= v_limit
+    or v_used / v_elapsed * v_length <= v_limit then
     return;
   end if;
-  insert into public.usage_alerts (organization_id, quota_id, kind, threshold, level, metric, quota_type, quota_limit,
-    current_usage, period_start, reset_at, expected_at)
-  values ((note_forecast.quota).organization_id, (note_forecast.quota).id, 'forecast', 100, 'warning',
-    (note_forecast.quota).metric, (note_forecast.quota).quota_type, v_limit, trim_scale(v_used),
-    (note_forecast.quota).period_start, (note_forecast.quota).reset_at,
+  insert into public.usage_alerts (organization_id, quota_id, kind, threshold, level, metric,
+    quota_type, quota_limit, current_usage, period_start, reset_at, expected_at)
+  values ((note_forecast.quota).organization_id, (note_forecast.quota).id, 'forecast',
+    100, 'warning', (note_forecast.quota).metric, (note_forecast.quota).quota_type, v_limit,
+    trim_scale(v_used), (note_forecast.quota).period_start, (note_forecast.quota).reset_at,
     (note_forecast.quota).period_start + v_limit / v_used * v_elapsed * interval '1 second')
   on conflict on constraint crossing_is_told_once do nothing;
 end;
 $$;
 comment on function tally.note_forecast(public.usage_quotas, timestamptz) is
   'Records, once per period and limit, that a quota will be used up before it resets if use goes on as it has since the period began.';
-revoke execute on function tally.note_forecast(public.usage_quotas, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.note_forecast(public.usage_quotas, timestamptz)
+  from public, anon, authenticated;

@@ -35,7 +35,8 @@ create table tally.alert_addresses (
   former_secret text,
   former_until timestamptz,
   primary key (organization_id, channel_id),
-  foreign key (organization_id, channel_id) references public.alert_channels (organization_id, id) on delete cascade,
+  foreign key (organization_id, channel_id) references public.alert_channels (organization_id, id)
+    on delete cascade,
   constraint address_has_one_channel unique (organization_id, address),
   constraint former_secret_has_an_end check ((former_secret is null) = (former_until is null))
 );

@@ -14,8 +14,10 @@ create table tally.alert_deliveries (
   created_at timestamptz not null default now(),
   ended_at timestamptz,
   primary key (organization_id, id),
-  foreign key (organization_id, alert_id) references public.usage_alerts (organization_id, id) on delete cascade,
-  foreign key (organization_id, channel_id) references public.alert_channels (organization_id, id) on delete cascade,
+  foreign key (organization_id, alert_id) references public.usage_alerts (organization_id, id)
+    on delete cascade,
+  foreign key (organization_id, channel_id) references public.alert_channels (organization_id, id)
+    on delete cascade,
   constraint alert_goes_to_a_channel_once unique (organization_id, alert_id, channel_id),
   constraint state_is_known check (state in ('pending', 'delivered', 'dead')),
   constraint pending_has_not_ended check ((state = 'pending') = (ended_at is null)),
@@ -27,7 +29,8 @@ comment on table tally.alert_deliveries is
   'The outbox: one row per alert and channel. Its id is the id of the message, the same in every attempt.';
 create index alert_deliveries_by_id on tally.alert_deliveries (id);
 create index alert_deliveries_by_channel on tally.alert_deliveries (organization_id, channel_id);
-create index alert_deliveries_due on tally.alert_deliveries (next_attempt_at) where state = 'pending';
+create index alert_deliveries_due on tally.alert_deliveries (next_attempt_at)
+  where state = 'pending';
 
 alter table tally.alert_deliveries enable row level security;
 
@@ -43,7 +46,8 @@ begin
     and c.enabled
     and new.kind = any (c.kinds)
     and new.level = any (c.levels)
-  -- A channel that is being removed is waited for, and left out: the alert's transaction must not fail.
+  -- A channel that is being removed is waited for, and left out: the alert's transaction must not
+  -- fail.
   for key share;
   return null;
 end;

@@ -6,7 +6,8 @@ language sql immutable security invoker set search_path = ''
 as $$
   select 8
 $$;
-comment on function tally.alert_attempts() is 'How often a delivery is tried before it becomes a dead letter.';
+comment on function tally.alert_attempts() is
+  'How often a delivery is tried before it becomes a dead letter.';
 revoke execute on function tally.alert_attempts() from public, anon, authenticated;
 
 create function tally.alert_retry_delay(attempts integer, chance double precision default random())
@@ -18,7 +19,8 @@ as $$
 $$;
 comment on function tally.alert_retry_delay(integer, double precision) is
   'How long to wait after so many attempts: 30 s, 2 min, 8 min, 32 min, 2 h 8 min, 8 h 32 min, 12 h, each give or take a fifth: 23 h in all.';
-revoke execute on function tally.alert_retry_delay(integer, double precision) from public, anon, authenticated;
+revoke execute on function tally.alert_retry_delay(integer, double precision)
+  from public, anon, authenticated;
 
 create function tally.alert_data(organization_id uuid, alert_id uuid)
 returns jsonb
@@ -36,9 +38,9 @@ as $$
     'quota_type', a.quota_type,
     'quota_limit', trim_scale(a.quota_limit),
     'current_usage', trim_scale(a.current_usage),
-    'percent_used', case when a.quota_limit > 0 then floor(100 * a.current_usage / a.quota_limit) end,
-    'period_start', a.period_start,
-    'reset_at', a.reset_at,
+    'percent_used',
+    case when a.quota_limit > 0 then floor(100 * a.current_usage / a.quota_limit) end,
+    'period_start', a.period_start, 'reset_at', a.reset_at,
     'expected_at', a.expected_at,
     'created_at', a.created_at,
     'timezone', coalesce(q.timezone, o.timezone),
@@ -73,7 +75,8 @@ as $$
   )
   update tally.alert_deliveries as d
   set state = 'dead', ended_at = bury_alerts.at, lease = null, leased_until = null,
-    last_error = case when l.enabled then 'The sender ended before it knew the outcome.' else 'The channel is turned off.' end
+    last_error = case when l.enabled then 'The sender ended before it knew the outcome.'
+      else 'The channel is turned off.' end
   from lost as l
   where d.organization_id = l.organization_id and d.id = l.id
 $$;
@@ -83,7 +86,8 @@ revoke execute on function tally.bury_alerts(timestamptz) from public, anon, aut
 
 create function tally.claim_alert_deliveries(max integer, at timestamptz default now())
 returns table (
-  id uuid, lease uuid, organization_id uuid, channel_kind text, address text, secrets text, attempt integer, data text)
+  id uuid, lease uuid, organization_id uuid, channel_kind text, address text, secrets text,
+  attempt integer, data text)
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
@@ -91,7 +95,8 @@ begin
   return query
   with ranked as (
     select d.organization_id, d.id, d.next_attempt_at,
-      row_number() over (partition by d.organization_id, d.channel_id order by d.next_attempt_at, d.id) as place
+      row_number() over (partition by d.organization_id, d.channel_id order by d.next_attempt_at,
+        d.id) as place
     from tally.alert_deliveries as d
     where d.state = 'pending' and d.next_attempt_at <= claim_alert_deliveries.at
       and coalesce(d.leased_until <= claim_alert_deliveries.at, true)
@@ -118,17 +123,20 @@ begin
     returning d.*
   )
   select l.id, l.lease, l.organization_id, c.kind, a.address,
-    concat_ws(' ', a.secret, case when a.former_until > claim_alert_deliveries.at then a.former_secret end),
+    concat_ws(' ', a.secret, case when a.former_until > claim_alert_deliveries.at
+      then a.former_secret end),
     l.attempts, tally.alert_data(l.organization_id, l.alert_id)::text
   from leased as l
   join public.alert_channels as c on c.organization_id = l.organization_id and c.id = l.channel_id
-  join tally.alert_addresses as a on a.organization_id = l.organization_id and a.channel_id = l.channel_id
+  join tally.alert_addresses as a on a.organization_id = l.organization_id
+    and a.channel_id = l.channel_id
   order by l.next_attempt_at, l.id;
 end;
 $$;
 comment on function tally.claim_alert_deliveries(integer, timestamptz) is
   'Leases deliveries that are due, for two minutes, with all that is needed to send them. Nobody else gets a leased one; when its sender does not report back, the next claim does.';
-revoke execute on function tally.claim_alert_deliveries(integer, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.claim_alert_deliveries(integer, timestamptz)
+  from public, anon, authenticated;
 grant execute on function tally.claim_alert_deliveries(integer, timestamptz) to service_role;
 
 create function tally.finish_alert_delivery(
@@ -158,7 +166,8 @@ begin
     from tally.alert_deliveries as e
     where e.id = finish_alert_delivery.delivery_id
   ) as s
-  where d.organization_id = s.organization_id and d.id = s.id and d.lease = finish_alert_delivery.lease
+  where d.organization_id = s.organization_id and d.id = s.id
+    and d.lease = finish_alert_delivery.lease
   returning d.state into v_state;
   return coalesce(v_state, 'lost');
 end;
@@ -167,7 +176,8 @@ comment on function tally.finish_alert_delivery(uuid, uuid, boolean, text, times
   'Reports how an attempt ended: delivered, pending (it is tried again after alert_retry_delay()), dead; lost: the lease has ended and somebody else has the delivery.';
 revoke execute on function tally.finish_alert_delivery(uuid, uuid, boolean, text, timestamptz)
   from public, anon, authenticated;
-grant execute on function tally.finish_alert_delivery(uuid, uuid, boolean, text, timestamptz) to service_role;
+grant execute on function tally.finish_alert_delivery(uuid, uuid, boolean, text, timestamptz)
+  to service_role;
 
 create function tally.has_due_alerts(at timestamptz default now())
 returns boolean

@@ -14,7 +14,8 @@ as $$
       or d.organization_id = any (array(select tally.organizations_of((select auth.uid()))))
     )
 $$;
-comment on function tally.dead_deliveries() is 'The dead letters that the caller may see: all as operator, otherwise those of own organizations.';
+comment on function tally.dead_deliveries() is
+  'The dead letters that the caller may see: all as operator, otherwise those of own organizations.';
 revoke execute on function tally.dead_deliveries() from public, anon, authenticated;
 grant execute on function tally.dead_deliveries() to authenticated, service_role;
 
@@ -51,18 +52,22 @@ as $$
 declare
   v_delivery tally.alert_deliveries;
 begin
-  select d.* into v_delivery from tally.alert_deliveries as d where d.id = retry_alert.delivery_id for update;
-  perform tally.require_admin_of(v_delivery.organization_id, format('delivery %s', retry_alert.delivery_id));
+  select d.* into v_delivery from tally.alert_deliveries as d
+    where d.id = retry_alert.delivery_id for update;
+  perform tally.require_admin_of(v_delivery.organization_id,
+    format('delivery %s', retry_alert.delivery_id));
   if v_delivery.state = 'delivered' then
-    perform tally.fail('PT409', 'This alert has been delivered.', format('at %s', v_delivery.ended_at));
+    perform tally.fail('PT409', 'This alert has been delivered.',
+      format('at %s', v_delivery.ended_at));
   elsif not (select c.enabled from public.alert_channels as c
       where c.organization_id = v_delivery.organization_id and c.id = v_delivery.channel_id) then
-    perform tally.fail('PT409', 'The channel is turned off.', format('channel %s', v_delivery.channel_id),
-      'Turn it on with enable_alert_channel().');
+    perform tally.fail('PT409', 'The channel is turned off.',
+      format('channel %s', v_delivery.channel_id), 'Turn it on with enable_alert_channel().');
   end if;
   update tally.alert_deliveries as d
   set state = 'pending', attempts = 0, next_attempt_at = retry_alert.at, ended_at = null
-  where d.organization_id = v_delivery.organization_id and d.id = v_delivery.id and d.state = 'dead';
+  where d.organization_id = v_delivery.organization_id and d.id = v_delivery.id
+    and d.state = 'dead';
   return jsonb_build_object('id', v_delivery.id, 'state', 'pending');
 end;
 $$;

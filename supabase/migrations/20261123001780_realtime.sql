@@ -1,24 +1,28 @@
--- Realtime, where the server has it: a message on the organization's own channel when its quotas change,
--- so that a page asks again at once and not by the clock. Nothing depends on it being delivered.
+-- Realtime, where the server has it: a message on the organization's own channel when its quotas
+-- change, so that a page asks again at once and not by the clock. Nothing depends on it being
+-- delivered.
 
 create function tally.broadcast_quotas(organization_id uuid, quota_ids uuid[])
 returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if quota_ids = '{}' or pg_catalog.to_regprocedure('realtime.send(jsonb,text,text,boolean)') is null then
+  if quota_ids = '{}' or pg_catalog.to_regprocedure('realtime.send(jsonb,text,text,boolean)')
+    is null then
     return;
   end if;
   -- By name at run time: the function may come and go with the extension.
   execute $send$
-    select realtime.send(pg_catalog.jsonb_build_object('quota_id', q.id, 'period_start', q.period_start),
+    select realtime.send(pg_catalog.jsonb_build_object('quota_id', q.id, 'period_start',
+      q.period_start),
       'quota', 'tallybase:organization:' || q.organization_id, true)
     from public.usage_quotas as q
     where q.organization_id = $1 and q.id = any ($2)
     order by q.id
   $send$ using broadcast_quotas.organization_id, broadcast_quotas.quota_ids;
 exception when others then
-  raise warning 'Realtime took no message for organization %: %', broadcast_quotas.organization_id, sqlerrm;
+  raise warning 'Realtime took no message for organization %: %',
+    broadcast_quotas.organization_id, sqlerrm;
 end;
 $$;
 comment on function tally.broadcast_quotas(uuid, uuid[]) is
@@ -36,7 +40,8 @@ begin
   return null;
 end;
 $$;
-comment on function tally.broadcast_alerts() is 'Broadcasts the quotas that alerts were recorded for.';
+comment on function tally.broadcast_alerts() is
+  'Broadcasts the quotas that alerts were recorded for.';
 revoke execute on function tally.broadcast_alerts() from public, anon, authenticated;
 
 create function tally.enable_realtime()

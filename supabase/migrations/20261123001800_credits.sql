@@ -1,5 +1,5 @@
--- Prepaid credit: grants spent in order, through the same admission as every quota. The account of an
--- organization is one quota: its limit is what was granted, its usage what was spent.
+-- Prepaid credit: grants spent in order, through the same admission as every quota. The account of
+-- an organization is one quota: its limit is what was granted, its usage what was spent.
 
 create table public.credit_grants (
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -17,17 +17,22 @@ create table public.credit_grants (
   created_at timestamptz not null default now(),
   primary key (organization_id, id),
   constraint amount_is_positive check (amount > 0 and amount < 'infinity'),
-  constraint remaining_is_within_amount check (remaining >= 0 and remaining + expired_amount <= amount),
+  constraint remaining_is_within_amount check (remaining >= 0
+    and remaining + expired_amount <= amount),
   constraint category_is_known check (category in ('paid', 'promotional')),
   constraint priority_is_from_0_to_100 check (priority between 0 and 100),
-  constraint rollover_needs_an_expiry check (rollover is null or expires_at is not null and rollover > interval '0'),
+  constraint rollover_needs_an_expiry check (rollover is null or expires_at is not null
+    and rollover > interval '0'),
   constraint reference_names_one_grant unique (organization_id, reference)
 );
 comment on table public.credit_grants is
   'Prepaid credit in USD, spent lowest priority number first, then what expires soonest.';
-comment on column public.credit_grants.remaining is 'What is left as of the last fold; credit_balance() is exact.';
-comment on column public.credit_grants.rollover is 'How much longer the rest may be spent after expires_at, as a grant of its own; null: it is gone.';
-comment on column public.credit_grants.reference is 'The payment or invoice behind it: granting it again changes nothing.';
+comment on column public.credit_grants.remaining is
+  'What is left as of the last fold; credit_balance() is exact.';
+comment on column public.credit_grants.rollover is
+  'How much longer the rest may be spent after expires_at, as a grant of its own; null: it is gone.';
+comment on column public.credit_grants.reference is
+  'The payment or invoice behind it: granting it again changes nothing.';
 
 create table public.credit_top_ups (
   organization_id uuid primary key references public.organizations (id) on delete cascade,
@@ -97,11 +102,13 @@ begin
   -- A grant that has ended pays for what was used before its end, and for nothing after.
   for v_grant in
     select g.* from public.credit_grants as g
-    where g.organization_id = v_organization_id and g.remaining > 0 and g.expires_at <= fold_credit.at
+    where g.organization_id = v_organization_id and g.remaining > 0
+      and g.expires_at <= fold_credit.at
     order by g.expires_at, g.id
   loop
     perform tally.draw_credit(v_organization_id,
-      tally.recorded_usage(fold_credit.account, (fold_credit.account).period_start, v_grant.expires_at));
+      tally.recorded_usage(fold_credit.account, (fold_credit.account).period_start,
+        v_grant.expires_at));
     select g.* into v_grant from public.credit_grants as g
     where g.organization_id = v_organization_id and g.id = v_grant.id;
     continue when v_grant.remaining = 0;
@@ -109,9 +116,10 @@ begin
     set remaining = 0, expired_amount = v_grant.remaining
     where g.organization_id = v_organization_id and g.id = v_grant.id;
     if v_grant.rollover is not null then
-      insert into public.credit_grants (organization_id, amount, remaining, category, priority, expires_at, rolled_from, note)
-      values (v_organization_id, v_grant.remaining, v_grant.remaining, v_grant.category, v_grant.priority,
-        v_grant.expires_at + v_grant.rollover, v_grant.id, 'Rolled over.');
+      insert into public.credit_grants (organization_id, amount, remaining, category, priority,
+        expires_at, rolled_from, note)
+      values (v_organization_id, v_grant.remaining, v_grant.remaining, v_grant.category,
+        v_grant.priority, v_grant.expires_at + v_grant.rollover, v_grant.id, 'Rolled over.');
     end if;
   end loop;
   perform tally.draw_credit(v_organization_id, (fold_credit.account).current_usage);
@@ -123,23 +131,25 @@ begin
   ) as c
   where q.organization_id = v_organization_id and q.is_credit and q.quota_limit <> c.granted;
 
-  insert into public.usage_alerts (organization_id, quota_id, kind, threshold, level, metric, quota_type, quota_limit,
-    current_usage, period_start)
-  select q.organization_id, q.id, 'top_up', t.below, 'warning', q.metric, q.quota_type, q.quota_limit,
-    trim_scale(q.current_usage), q.period_start
+  insert into public.usage_alerts (organization_id, quota_id, kind, threshold, level, metric,
+    quota_type, quota_limit, current_usage, period_start)
+  select q.organization_id, q.id, 'top_up', t.below, 'warning', q.metric, q.quota_type,
+    q.quota_limit, trim_scale(q.current_usage), q.period_start
   from public.usage_quotas as q
   join public.credit_top_ups as t on t.organization_id = q.organization_id
-  where q.organization_id = v_organization_id and q.is_credit and q.quota_limit - q.current_usage < t.below
+  where q.organization_id = v_organization_id and q.is_credit
+    and q.quota_limit - q.current_usage < t.below
   on conflict on constraint crossing_is_told_once do nothing;
 end;
 $$;
 comment on function tally.fold_credit(public.usage_quotas, timestamptz) is
   'Brings the grants of an account up to date: ends what has expired, rolls it over, draws what was spent, asks for a top-up.';
-revoke execute on function tally.fold_credit(public.usage_quotas, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.fold_credit(public.usage_quotas, timestamptz)
+  from public, anon, authenticated;
 
 create function tally.grant_credit(
-  organization_id uuid, amount numeric, category text, priority integer, expires_at timestamptz, rollover interval,
-  reference text, note text)
+  organization_id uuid, amount numeric, category text, priority integer, expires_at timestamptz,
+  rollover interval, reference text, note text)
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -148,19 +158,22 @@ declare
 begin
   perform tally.require_operator('grant credit');
   perform tally.require_admin(grant_credit.organization_id);
-  if grant_credit.amount is null or not (grant_credit.amount > 0 and grant_credit.amount < 1e12) then
+  if grant_credit.amount is null or not (grant_credit.amount > 0
+    and grant_credit.amount < 1e12) then
     perform tally.fail('PT400', 'amount must be a number of USD above zero.', 'amount');
   elsif grant_credit.expires_at <= now() then
-    perform tally.fail('PT400', 'expires_at is in the past.', 'expires_at', 'Leave it out for credit that stays.');
+    perform tally.fail('PT400', 'expires_at is in the past.', 'expires_at',
+      'Leave it out for credit that stays.');
   end if;
   perform tally.lock_folding(grant_credit.organization_id);
   select g.* into v_grant from public.credit_grants as g
   where g.organization_id = grant_credit.organization_id and g.reference = grant_credit.reference;
   if v_grant.id is null then
-    insert into public.credit_grants as g (organization_id, amount, remaining, category, priority, expires_at, rollover,
-      reference, note)
-    values (grant_credit.organization_id, grant_credit.amount, grant_credit.amount, grant_credit.category,
-      grant_credit.priority, grant_credit.expires_at, grant_credit.rollover, grant_credit.reference, grant_credit.note)
+    insert into public.credit_grants as g (organization_id, amount, remaining, category, priority,
+      expires_at, rollover, reference, note)
+    values (grant_credit.organization_id, grant_credit.amount, grant_credit.amount,
+      grant_credit.category, grant_credit.priority, grant_credit.expires_at, grant_credit.rollover,
+      grant_credit.reference, grant_credit.note)
     returning g.* into v_grant;
     insert into public.usage_quotas (organization_id, quota_type, quota_limit, is_credit)
     select grant_credit.organization_id, 'total', 0, true
@@ -177,11 +190,14 @@ begin
     'balance', (select b.balance from tally.credit_balance(grant_credit.organization_id) as b));
 end;
 $$;
-comment on function tally.grant_credit(uuid, numeric, text, integer, timestamptz, interval, text, text) is
+comment on function tally.grant_credit(uuid, numeric, text, integer, timestamptz, interval,
+  text, text) is
   'Behind public.grant_credit.';
-revoke execute on function tally.grant_credit(uuid, numeric, text, integer, timestamptz, interval, text, text)
+revoke execute on function tally.grant_credit(uuid, numeric, text, integer, timestamptz,
+  interval, text, text)
   from public, anon, authenticated;
-grant execute on function tally.grant_credit(uuid, numeric, text, integer, timestamptz, interval, text, text)
+grant execute on function tally.grant_credit(uuid, numeric, text, integer, timestamptz,
+  interval, text, text)
   to authenticated, service_role;
 
 create function public.grant_credit(
@@ -191,14 +207,18 @@ create function public.grant_credit(
 returns jsonb
 language sql volatile security invoker set search_path = ''
 as $$
-  select tally.grant_credit(grant_credit.organization_id, grant_credit.amount, grant_credit.category,
-    grant_credit.priority, grant_credit.expires_at, grant_credit.rollover, grant_credit.reference, grant_credit.note)
+  select tally.grant_credit(grant_credit.organization_id, grant_credit.amount,
+    grant_credit.category, grant_credit.priority, grant_credit.expires_at, grant_credit.rollover,
+    grant_credit.reference, grant_credit.note)
 $$;
-comment on function public.grant_credit(uuid, numeric, text, integer, timestamptz, interval, text, text) is
+comment on function public.grant_credit(uuid, numeric, text, integer, timestamptz, interval,
+  text, text) is
   'Grants prepaid credit in USD (operator): {id, amount, balance}. From the first grant on, every call of the organization must fit into its credit. priority 0 is spent first; a reference makes it idempotent.';
-revoke execute on function public.grant_credit(uuid, numeric, text, integer, timestamptz, interval, text, text)
+revoke execute on function public.grant_credit(uuid, numeric, text, integer, timestamptz,
+  interval, text, text)
   from public, anon, authenticated;
-grant execute on function public.grant_credit(uuid, numeric, text, integer, timestamptz, interval, text, text)
+grant execute on function public.grant_credit(uuid, numeric, text, integer, timestamptz,
+  interval, text, text)
   to authenticated, service_role;
 
 create function tally.credit_balance(organization_id uuid)

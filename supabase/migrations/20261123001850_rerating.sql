@@ -14,16 +14,18 @@ begin
   select min(k) into v_unknown
   from jsonb_object_keys(check_filters.filters) as k where k <> all (check_filters.allowed);
   if v_unknown is not null then
-    perform tally.fail('PT400', format('filters has no key %L.', v_unknown), 'filters.' || v_unknown,
-      format('Keys: %s.', array_to_string(check_filters.allowed, ', ')));
+    perform tally.fail('PT400', format('filters has no key %L.', v_unknown),
+      'filters.' || v_unknown, format('Keys: %s.', array_to_string(check_filters.allowed, ', ')));
   end if;
 end;
 $$;
-comment on function tally.check_filters(jsonb, text[]) is 'Raises PT400 unless filters is an object of known keys.';
+comment on function tally.check_filters(jsonb, text[]) is
+  'Raises PT400 unless filters is an object of known keys.';
 revoke execute on function tally.check_filters(jsonb, text[]) from public, anon, authenticated;
 
 create function tally.repriced_events(filters jsonb)
-returns table (event public.token_usage, old_cost_usd numeric, new_cost_usd numeric, new_price_id bigint, priced_model text)
+returns table (event public.token_usage, old_cost_usd numeric, new_cost_usd numeric,
+  new_price_id bigint, priced_model text)
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
@@ -36,16 +38,19 @@ begin
     from public.cost_adjustments as a
     where a.organization_id = u.organization_id and a.event_id = u.id
   ) as o
-  cross join lateral tally.price_call(u.organization_id, u.provider, u.model, u.service_tier, u.classes,
-    u.input_tokens, u.created_at) as p
+  cross join lateral tally.price_call(u.organization_id, u.provider, u.model,
+    u.service_tier, u.classes, u.input_tokens, u.created_at) as p
   where (u.price_id is not null or u.cost_usd is null)
     and p.cost_usd is not null
     and p.cost_usd is distinct from o.cost_usd
     and (repriced_events.filters ->> 'organization_id' is null
       or u.organization_id = (repriced_events.filters ->> 'organization_id')::uuid)
-    and (repriced_events.filters ->> 'provider' is null or u.provider = repriced_events.filters ->> 'provider')
-    and (repriced_events.filters ->> 'model' is null or u.model = repriced_events.filters ->> 'model')
-    and u.created_at >= coalesce((repriced_events.filters ->> 'starts_at')::timestamptz, '-infinity')
+    and (repriced_events.filters ->> 'provider' is null
+      or u.provider = repriced_events.filters ->> 'provider')
+    and (repriced_events.filters ->> 'model' is null
+      or u.model = repriced_events.filters ->> 'model')
+    and u.created_at >= coalesce((repriced_events.filters ->> 'starts_at')::timestamptz,
+      '-infinity')
     and u.created_at < coalesce((repriced_events.filters ->> 'ends_at')::timestamptz, 'infinity');
 end;
 $$;
@@ -61,9 +66,11 @@ declare
   v_answer jsonb;
 begin
   perform tally.require_operator('re-rate usage');
-  perform tally.check_filters(rerate_usage.filters, array['organization_id', 'provider', 'model', 'starts_at', 'ends_at']);
+  perform tally.check_filters(rerate_usage.filters, array['organization_id', 'provider', 'model',
+    'starts_at', 'ends_at']);
   if btrim(coalesce(rerate_usage.reason, '')) = '' then
-    perform tally.fail('PT400', 'reason is missing.', 'reason', 'Say why the cost changes; it is kept with every adjustment.');
+    perform tally.fail('PT400', 'reason is missing.', 'reason',
+      'Say why the cost changes; it is kept with every adjustment.');
   end if;
   -- One run at a time: two would append one difference twice.
   perform pg_advisory_xact_lock(hashtextextended('tally.rerate_usage', 0));
@@ -79,13 +86,14 @@ begin
     select r.* from tally.repriced_events(rerate_usage.filters) as r
   ),
   adjusted as (
-    insert into public.cost_adjustments as a (organization_id, event_id, event_created_at, user_id, api_key_id,
-      provider, model, priced_model, tool_name, resource_type, old_cost_usd, new_cost_usd, delta_usd, old_price_id,
-      new_price_id, reason)
-    select (r.event).organization_id, (r.event).id, (r.event).created_at, (r.event).user_id, (r.event).api_key_id,
-      (r.event).provider, (r.event).model, r.priced_model, (r.event).tool_name, (r.event).resource_type,
-      r.old_cost_usd, r.new_cost_usd, r.new_cost_usd - coalesce(r.old_cost_usd, 0), (r.event).price_id,
-      r.new_price_id, btrim(rerate_usage.reason)
+    insert into public.cost_adjustments as a (organization_id, event_id, event_created_at,
+      user_id, api_key_id, provider, model, priced_model, tool_name, resource_type, old_cost_usd,
+      new_cost_usd, delta_usd, old_price_id, new_price_id, reason)
+    select (r.event).organization_id, (r.event).id, (r.event).created_at, (r.event).user_id,
+      (r.event).api_key_id, (r.event).provider, (r.event).model, r.priced_model,
+      (r.event).tool_name, (r.event).resource_type, r.old_cost_usd, r.new_cost_usd,
+      r.new_cost_usd - coalesce(r.old_cost_usd, 0), (r.event).price_id, r.new_price_id,
+      btrim(rerate_usage.reason)
     from repriced as r
     returning a.*
   ),
@@ -104,7 +112,8 @@ begin
 end;
 $$;
 comment on function tally.rerate_usage(jsonb, text, boolean) is 'Behind public.rerate_usage.';
-revoke execute on function tally.rerate_usage(jsonb, text, boolean) from public, anon, authenticated;
+revoke execute on function tally.rerate_usage(jsonb, text, boolean)
+  from public, anon, authenticated;
 grant execute on function tally.rerate_usage(jsonb, text, boolean) to authenticated, service_role;
 
 create function public.rerate_usage(filters jsonb, reason text, dry_run boolean default false)
@@ -115,5 +124,6 @@ as $$
 $$;
 comment on function public.rerate_usage(jsonb, text, boolean) is
   'Prices events again by the cards of their own moments (operator) and appends the differences to cost_adjustments: {dry_run, events, newly_priced, delta_usd}. filters: organization_id, provider, model, starts_at, ends_at. Quotas and summaries follow; a second run changes nothing.';
-revoke execute on function public.rerate_usage(jsonb, text, boolean) from public, anon, authenticated;
+revoke execute on function public.rerate_usage(jsonb, text, boolean)
+  from public, anon, authenticated;
 grant execute on function public.rerate_usage(jsonb, text, boolean) to authenticated, service_role;

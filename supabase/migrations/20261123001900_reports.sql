@@ -13,14 +13,15 @@ select
   sum(u.input_tokens + u.output_tokens) as total_tokens,
   sum(u.cost_usd) as total_cost_usd
 from (
-  select r.organization_id, r.bucket_start as day, d.provider, d.model, d.tool_name, r.request_count, r.input_tokens,
-    r.output_tokens, r.cost_usd
+  select r.organization_id, r.bucket_start as day, d.provider, d.model, d.tool_name,
+    r.request_count, r.input_tokens, r.output_tokens, r.cost_usd
   from tally.usage_rollups as r
-  join tally.usage_dimensions as d on d.organization_id = r.organization_id and d.id = r.dimension_id
+  join tally.usage_dimensions as d on d.organization_id = r.organization_id
+    and d.id = r.dimension_id
   where r.actor_id = 0 and r.minutes = 1440
   union all
-  select p.organization_id, date_bin('1 day', p.bucket_start, timestamptz 'epoch'), p.provider, p.model, p.tool_name,
-    p.request_count, p.input_tokens, p.output_tokens, p.cost_usd
+  select p.organization_id, date_bin('1 day', p.bucket_start, timestamptz 'epoch'), p.provider,
+    p.model, p.tool_name, p.request_count, p.input_tokens, p.output_tokens, p.cost_usd
   from tally.pending_buckets as p
 ) as u
 group by u.organization_id, u.day, u.provider, u.model, u.tool_name;

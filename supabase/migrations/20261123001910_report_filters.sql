@@ -26,9 +26,11 @@ declare
   v_value jsonb;
   v_list text[];
 begin
-  perform tally.check_filters(read_filters.filters, array['provider', 'model', 'tool_name', 'operation',
-    'resource_type', 'service_tier', 'status', 'unit_type', 'is_byok', 'user_id', 'api_key_id']);
-  for v_key, v_value in select f.key, f.value from jsonb_each(read_filters.filters) as f order by f.key loop
+  perform tally.check_filters(read_filters.filters, array['provider', 'model',
+    'tool_name', 'operation', 'resource_type', 'service_tier', 'status', 'unit_type', 'is_byok',
+    'user_id', 'api_key_id']);
+  for v_key, v_value in select f.key, f.value from jsonb_each(read_filters.filters) as f
+    order by f.key loop
     if jsonb_typeof(v_value) <> 'array' then
       v_value := jsonb_build_array(v_value);
     end if;
@@ -36,13 +38,15 @@ begin
     if cardinality(v_list) not between 1 and 1000 or exists (
       select from jsonb_array_elements(v_value) as e where jsonb_typeof(e) in ('object', 'array')
     ) then
-      perform tally.fail('PT400', format('filters.%s must be a value, null, or a list of up to 1000 of them.', v_key),
+      perform tally.fail('PT400',
+        format('filters.%s must be a value, null, or a list of up to 1000 of them.', v_key),
         'filters.' || v_key, 'null stands for events without one.');
     elsif v_key in ('user_id', 'api_key_id') then
       begin
         v_list := v_list::uuid[]::text[];
       exception when invalid_text_representation then
-        perform tally.fail('PT400', format('filters.%s must be a uuid.', v_key), 'filters.' || v_key);
+        perform tally.fail('PT400', format('filters.%s must be a uuid.', v_key),
+          'filters.' || v_key);
       end;
     end if;
     v_lists := v_lists || jsonb_build_object(v_key, v_list);
@@ -54,8 +58,9 @@ comment on function tally.read_filters(jsonb) is
   'Reads filters, {attribute: value, null or list of them}; raises PT400 for an unknown key or a value that cannot be.';
 revoke execute on function tally.read_filters(jsonb) from public, anon, authenticated;
 
-create function tally.passes(filter tally.report_filter, provider text, model text, tool_name text, operation text,
-  resource_type text, service_tier text, status text, unit_type text, is_byok boolean)
+create function tally.passes(filter tally.report_filter, provider text, model text, tool_name text,
+  operation text, resource_type text, service_tier text, status text, unit_type text,
+  is_byok boolean)
 returns boolean
 language plpgsql immutable security invoker set search_path = ''
 as $$
@@ -67,20 +72,24 @@ begin
     and (f.model is null or array_position(f.model, passes.model) is not null)
     and (f.tool_name is null or array_position(f.tool_name, passes.tool_name) is not null)
     and (f.operation is null or array_position(f.operation, passes.operation) is not null)
-    and (f.resource_type is null or array_position(f.resource_type, passes.resource_type) is not null)
+    and (f.resource_type is null
+      or array_position(f.resource_type, passes.resource_type) is not null)
     and (f.service_tier is null or array_position(f.service_tier, passes.service_tier) is not null)
     and (f.status is null or array_position(f.status, passes.status) is not null)
     and (f.unit_type is null or array_position(f.unit_type, passes.unit_type) is not null)
     and (f.is_byok is null or array_position(f.is_byok, passes.is_byok::text) is not null);
 end;
 $$;
-comment on function tally.passes(tally.report_filter, text, text, text, text, text, text, text, text, boolean) is
+comment on function tally.passes(tally.report_filter, text, text, text, text, text, text, text,
+  text, boolean) is
   'Whether a filter lets a combination of attributes through.';
-revoke execute on function tally.passes(tally.report_filter, text, text, text, text, text, text, text, text, boolean)
+revoke execute on function tally.passes(tally.report_filter, text, text, text, text, text, text,
+  text, text, boolean)
   from public, anon, authenticated;
 
-create function tally.dimension_value(dimension text, provider text, model text, tool_name text, operation text,
-  resource_type text, service_tier text, status text, unit_type text, is_byok boolean, user_id uuid, api_key_id uuid)
+create function tally.dimension_value(dimension text, provider text, model text, tool_name text,
+  operation text, resource_type text, service_tier text, status text, unit_type text,
+  is_byok boolean, user_id uuid, api_key_id uuid)
 returns text
 language plpgsql immutable security invoker set search_path = ''
 as $$
@@ -100,9 +109,11 @@ begin
   end;
 end;
 $$;
-comment on function tally.dimension_value(text, text, text, text, text, text, text, text, text, boolean, uuid, uuid) is
+comment on function tally.dimension_value(text, text, text, text, text, text, text, text, text,
+  boolean, uuid, uuid) is
   'The attribute that a report groups by; null for no dimension.';
-revoke execute on function tally.dimension_value(text, text, text, text, text, text, text, text, text, boolean, uuid, uuid)
+revoke execute on function tally.dimension_value(text, text, text, text, text, text, text, text,
+  text, boolean, uuid, uuid)
   from public, anon, authenticated;
 
 create function tally.has_conditions(filter tally.report_filter)
@@ -120,7 +131,8 @@ end;
 $$;
 comment on function tally.has_conditions(tally.report_filter) is
   'Whether a filter looks at anything but users and API keys.';
-revoke execute on function tally.has_conditions(tally.report_filter) from public, anon, authenticated;
+revoke execute on function tally.has_conditions(tally.report_filter)
+  from public, anon, authenticated;
 
 create function tally.passing_dimensions(organization_id uuid, filter tally.report_filter)
 returns bigint[]
@@ -131,12 +143,13 @@ begin
     select d.id
     from tally.usage_dimensions as d
     where d.organization_id = passing_dimensions.organization_id
-      and tally.passes(passing_dimensions.filter, d.provider, d.model, d.tool_name, d.operation, d.resource_type,
-        d.service_tier, d.status, d.unit_type, d.is_byok)
+      and tally.passes(passing_dimensions.filter, d.provider, d.model, d.tool_name, d.operation,
+        d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok)
     order by d.id
   );
 end;
 $$;
 comment on function tally.passing_dimensions(uuid, tally.report_filter) is
   'The ids of the combinations of attributes that a filter lets through.';
-revoke execute on function tally.passing_dimensions(uuid, tally.report_filter) from public, anon, authenticated;
+revoke execute on function tally.passing_dimensions(uuid, tally.report_filter)
+  from public, anon, authenticated;

@@ -17,7 +17,8 @@ begin
     perform tally.fail('PT400', 'A report may span the years 2000 to 2199.', 'starts_at, ends_at');
   end if;
   if v_timezone is null then
-    select o.timezone into v_timezone from public.organizations as o where o.id = check_report.organization_id;
+    select o.timezone into v_timezone from public.organizations as o
+      where o.id = check_report.organization_id;
   end if;
   begin
     perform check_report.starts_at at time zone v_timezone;
@@ -30,7 +31,8 @@ end;
 $$;
 comment on function tally.check_report(uuid, timestamptz, timestamptz, text) is
   'Raises PT403 unless the caller may read the organization, PT400 for a span or a timezone that cannot be; returns the timezone to use.';
-revoke execute on function tally.check_report(uuid, timestamptz, timestamptz, text) from public, anon, authenticated;
+revoke execute on function tally.check_report(uuid, timestamptz, timestamptz, text)
+  from public, anon, authenticated;
 
 create function tally.local_moment(local timestamp, timezone text)
 returns timestamptz
@@ -50,7 +52,8 @@ comment on function tally.local_moment(timestamp, text) is
   'The first moment at which the clocks of a timezone show a time; where they skip it, the moment at which they do.';
 revoke execute on function tally.local_moment(timestamp, text) from public, anon, authenticated;
 
-create function tally.bucket_boundaries(starts_at timestamptz, ends_at timestamptz, bucket text, timezone text)
+create function tally.bucket_boundaries(starts_at timestamptz, ends_at timestamptz, bucket text,
+  timezone text)
 returns timestamptz[]
 language plpgsql stable security invoker set search_path = ''
 as $$
@@ -68,13 +71,14 @@ declare
   v_inner timestamptz[];
 begin
   if v_step is null then
-    perform tally.fail('PT400', format('There is no bucket %L.', bucket_boundaries.bucket), 'bucket',
-      'Use 15_minutes, hour, day, week, month or year.');
+    perform tally.fail('PT400', format('There is no bucket %L.', bucket_boundaries.bucket),
+      'bucket', 'Use 15_minutes, hour, day, week, month or year.');
   elsif bucket_boundaries.ends_at - bucket_boundaries.starts_at > 10000 * v_step then
     perform tally.fail('PT400', 'A series may have at most 10000 buckets.', 'bucket',
       'Use a longer bucket or a shorter span.');
   end if;
-  v_steps := ceil(extract(epoch from bucket_boundaries.ends_at - bucket_boundaries.starts_at) / extract(epoch from v_step));
+  v_steps := ceil(extract(epoch from bucket_boundaries.ends_at - bucket_boundaries.starts_at)
+    / extract(epoch from v_step));
   if bucket_boundaries.bucket in ('15_minutes', 'hour') then
     -- Hours are elapsed time: a clock change neither skips nor repeats one.
     v_first := case bucket_boundaries.bucket
@@ -86,7 +90,8 @@ begin
     v_inner := array(
       select tally.local_moment(l.local, bucket_boundaries.timezone)
       from generate_series(
-        date_trunc(bucket_boundaries.bucket, bucket_boundaries.starts_at at time zone bucket_boundaries.timezone),
+        date_trunc(bucket_boundaries.bucket,
+          bucket_boundaries.starts_at at time zone bucket_boundaries.timezone),
         bucket_boundaries.ends_at at time zone bucket_boundaries.timezone, v_step) as l (local));
   end if;
   return array(
@@ -102,4 +107,5 @@ end;
 $$;
 comment on function tally.bucket_boundaries(timestamptz, timestamptz, text, text) is
   'The moments that cut a span into the calendar buckets of a timezone, both its ends included.';
-revoke execute on function tally.bucket_boundaries(timestamptz, timestamptz, text, text) from public, anon, authenticated;
+revoke execute on function tally.bucket_boundaries(timestamptz, timestamptz, text, text)
+  from public, anon, authenticated;

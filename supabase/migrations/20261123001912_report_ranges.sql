@@ -1,5 +1,5 @@
--- Where a range of time is read: from the coarsest level of the rollups that is enough for each part
--- of it, and from the events where it cuts a quarter of an hour.
+-- Where a range of time is read: from the coarsest level of the rollups that is enough for each
+-- part of it, and from the events where it cuts a quarter of an hour.
 
 create function tally.round_archived(at timestamptz)
 returns timestamptz
@@ -7,7 +7,8 @@ language plpgsql stable security invoker set search_path = ''
 as $$
 begin
   return case
-    when to_regclass('tally.token_usage_' || to_char(round_archived.at at time zone 'UTC', 'YYYY_MM')) is null
+    when to_regclass('tally.token_usage_' || to_char(round_archived.at at time zone 'UTC',
+      'YYYY_MM')) is null
       then date_bin('15 minutes', round_archived.at, timestamptz 'epoch')
     else round_archived.at
   end;
@@ -22,7 +23,8 @@ returns timestamptz
 language plpgsql stable security invoker set search_path = ''
 as $$
 begin
-  return least(reading_end.ends_at, date_bin('15 minutes', now(), timestamptz 'epoch') + interval '15 minutes');
+  return least(reading_end.ends_at, date_bin('15 minutes', now(), timestamptz 'epoch')
+    + interval '15 minutes');
 end;
 $$;
 comment on function tally.reading_end(timestamptz) is
@@ -34,7 +36,8 @@ returns integer[]
 language sql immutable security invoker set search_path = ''
 as $$
   select case
-    when rollup_levels.kind in ('totals', 'dimensions', 'actor_totals', 'duration_totals') then '{1440,60,15}'::integer[]
+    when rollup_levels.kind in ('totals', 'dimensions', 'actor_totals', 'duration_totals')
+      then '{1440,60,15}'::integer[]
     else '{1440,15}'
   end
 $$;
@@ -43,7 +46,8 @@ comment on function tally.rollup_levels(text) is
 revoke execute on function tally.rollup_levels(text) from public, anon, authenticated;
 
 create function tally.cut_days(points timestamptz[])
-returns table (span integer, minus_span integer, minutes integer, starts_at timestamptz, ends_at timestamptz)
+returns table (span integer, minus_span integer, minutes integer, starts_at timestamptz,
+  ends_at timestamptz)
 language plpgsql immutable security invoker set search_path = ''
 as $$
 declare
@@ -52,8 +56,10 @@ declare
 begin
   return query
   with parts as (
-    select d.day, c.point as starts_at, lead(c.point) over (partition by d.day order by c.point) as ends_at
-    from generate_series(date_bin('1 day', v_first, timestamptz 'epoch'), v_last - interval '1 microsecond', interval '1 day')
+    select d.day, c.point as starts_at, lead(c.point) over (partition by d.day
+      order by c.point) as ends_at
+    from generate_series(date_bin('1 day', v_first, timestamptz 'epoch'),
+      v_last - interval '1 microsecond', interval '1 day')
       as d (day)
     cross join lateral (
       select d.day as point
@@ -66,13 +72,15 @@ begin
   ),
   known as (
     select p.*, p.ends_at - p.starts_at as length,
-      case when p.starts_at >= v_first and p.starts_at < v_last then width_bucket(p.starts_at, cut_days.points) end as span
+      case when p.starts_at >= v_first and p.starts_at < v_last
+        then width_bucket(p.starts_at, cut_days.points) end as span
     from parts as p
     where p.ends_at is not null
   ),
   ranked as (
     select k.*,
-      coalesce(sum(k.length) filter (where k.span is null) over (partition by k.day), interval '0') as outside,
+      coalesce(sum(k.length) filter (where k.span is null) over (partition by k.day), interval '0')
+        as outside,
       first_value(k.span) over w as main_span,
       first_value(k.length) over w as main_length,
       row_number() over w as place
@@ -98,14 +106,16 @@ comment on function tally.cut_days(timestamptz[]) is
 revoke execute on function tally.cut_days(timestamptz[]) from public, anon, authenticated;
 
 create function tally.cut_range(boundaries timestamptz[], levels integer[])
-returns table (span integer, minus_span integer, minutes integer, starts_at timestamptz, ends_at timestamptz)
+returns table (span integer, minus_span integer, minutes integer, starts_at timestamptz,
+  ends_at timestamptz)
 language plpgsql immutable security invoker set search_path = ''
 as $$
 declare
   v_spans integer := cardinality(cut_range.boundaries) - 1;
   v_starts_at timestamptz := cut_range.boundaries[1];
   v_ends_at timestamptz := cut_range.boundaries[v_spans + 1];
-  v_first timestamptz := date_bin('15 minutes', v_starts_at + interval '15 minutes' - interval '1 microsecond', timestamptz 'epoch');
+  v_first timestamptz := date_bin('15 minutes', v_starts_at + interval '15 minutes'
+    - interval '1 microsecond', timestamptz 'epoch');
   v_last timestamptz := date_bin('15 minutes', v_ends_at, timestamptz 'epoch');
   v_points timestamptz[];
 begin
@@ -134,7 +144,8 @@ begin
     where 1440 <> all (cut_range.levels)
   ) as p
   cross join lateral (
-    select date_bin('1 hour', p.starts_at + interval '1 hour' - interval '1 microsecond', timestamptz 'epoch') as first_hour,
+    select date_bin('1 hour', p.starts_at + interval '1 hour' - interval '1 microsecond',
+      timestamptz 'epoch') as first_hour,
       date_bin('1 hour', p.ends_at, timestamptz 'epoch') as last_hour
   ) as h
   cross join lateral (
@@ -142,7 +153,8 @@ begin
     where p.minutes = 1440 or 60 <> all (cut_range.levels) or h.first_hour >= h.last_hour
     union all
     select c.minutes, c.starts_at, c.ends_at
-    from (values (15, p.starts_at, h.first_hour), (60, h.first_hour, h.last_hour), (15, h.last_hour, p.ends_at))
+    from (values (15, p.starts_at, h.first_hour), (60, h.first_hour, h.last_hour),
+      (15, h.last_hour, p.ends_at))
       as c (minutes, starts_at, ends_at)
     where not (p.minutes = 1440 or 60 <> all (cut_range.levels) or h.first_hour >= h.last_hour)
       and c.starts_at < c.ends_at
@@ -152,4 +164,5 @@ end;
 $$;
 comment on function tally.cut_range(timestamptz[], integer[]) is
   'Where the spans between moments are to be read: buckets of the given lengths (minutes) from the rollups, the rest (0) from the events. What is read counts in span and is taken off minus_span.';
-revoke execute on function tally.cut_range(timestamptz[], integer[]) from public, anon, authenticated;
+revoke execute on function tally.cut_range(timestamptz[], integer[])
+  from public, anon, authenticated;

@@ -9,7 +9,8 @@ begin
     when 'request_count' then return coalesce((measure_of.use).request_count, 0);
     when 'total_input_tokens' then return coalesce((measure_of.use).input_tokens, 0);
     when 'total_output_tokens' then return coalesce((measure_of.use).output_tokens, 0);
-    when 'total_tokens' then return coalesce((measure_of.use).input_tokens + (measure_of.use).output_tokens, 0);
+    when 'total_tokens'
+      then return coalesce((measure_of.use).input_tokens + (measure_of.use).output_tokens, 0);
     when 'total_cost_usd' then return coalesce((measure_of.use).cost_usd, 0);
     else
       perform tally.fail('PT400', format('There is no measure %L.', measure_of.measure), 'measure',
@@ -58,7 +59,8 @@ end;
 $$;
 comment on function tally.read_series(uuid, timestamptz[], jsonb, text, text) is
   'Every bucket between moments, empty ones too; with a dimension, once for each value that it has anywhere among them.';
-revoke execute on function tally.read_series(uuid, timestamptz[], jsonb, text, text) from public, anon, authenticated;
+revoke execute on function tally.read_series(uuid, timestamptz[], jsonb, text, text)
+  from public, anon, authenticated;
 
 create function tally.whole_bucket(at timestamptz, bucket text, timezone text)
 returns timestamptz[]
@@ -66,8 +68,10 @@ language plpgsql stable security invoker set search_path = ''
 as $$
 declare
   v_step interval := case whole_bucket.bucket
-    when '15_minutes' then interval '15 minutes' when 'hour' then interval '1 hour' when 'day' then interval '1 day'
-    when 'week' then interval '7 days' when 'month' then interval '1 month' else interval '1 year' end;
+    when '15_minutes' then interval '15 minutes' when 'hour' then interval '1 hour'
+      when 'day' then interval '1 day'
+    when 'week' then interval '7 days' when 'month' then interval '1 month'
+      else interval '1 year' end;
   v_start timestamptz;
   v_local timestamp;
 begin
@@ -83,15 +87,18 @@ begin
     tally.local_moment(v_local + v_step, whole_bucket.timezone)];
 end;
 $$;
-comment on function tally.whole_bucket(timestamptz, text, text) is 'The start and the end of the bucket that holds a moment.';
-revoke execute on function tally.whole_bucket(timestamptz, text, text) from public, anon, authenticated;
+comment on function tally.whole_bucket(timestamptz, text, text) is
+  'The start and the end of the bucket that holds a moment.';
+revoke execute on function tally.whole_bucket(timestamptz, text, text)
+  from public, anon, authenticated;
 
 create function tally.usage_timeseries(
-  organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb, timezone text, bucket text,
-  by text)
-returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp, dimension text,
-  request_count bigint, total_input_tokens bigint, total_output_tokens bigint, total_tokens bigint,
-  total_cost_usd numeric, total_units numeric, unpriced_count bigint, average_duration_ms numeric)
+  organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb,
+  timezone text, bucket text, by text)
+returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp,
+  dimension text, request_count bigint, total_input_tokens bigint, total_output_tokens bigint,
+  total_tokens bigint, total_cost_usd numeric, total_units numeric, unpriced_count bigint,
+  average_duration_ms numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 declare
@@ -104,48 +111,58 @@ begin
   end if;
   return query
   select s.bucket_start, s.bucket_end, s.local_start, s.dimension,
-    coalesce((s.use).request_count, 0), coalesce((s.use).input_tokens, 0), coalesce((s.use).output_tokens, 0),
-    coalesce((s.use).input_tokens + (s.use).output_tokens, 0), coalesce((s.use).cost_usd, 0),
-    coalesce((s.use).units, 0), coalesce((s.use).unpriced_count, 0),
+    coalesce((s.use).request_count, 0), coalesce((s.use).input_tokens, 0),
+    coalesce((s.use).output_tokens, 0), coalesce((s.use).input_tokens + (s.use).output_tokens, 0),
+    coalesce((s.use).cost_usd, 0), coalesce((s.use).units, 0), coalesce((s.use).unpriced_count, 0),
     round((s.use).duration_ms::numeric / nullif((s.use).duration_count, 0), 1)
-  from tally.read_series(usage_timeseries.organization_id, tally.bucket_boundaries(usage_timeseries.starts_at,
-    usage_timeseries.ends_at, usage_timeseries.bucket, v_timezone), usage_timeseries.filters, v_timezone,
+  from tally.read_series(usage_timeseries.organization_id,
+    tally.bucket_boundaries(usage_timeseries.starts_at,
+    usage_timeseries.ends_at, usage_timeseries.bucket, v_timezone),
+      usage_timeseries.filters, v_timezone,
     usage_timeseries.by) as s;
 end;
 $$;
-comment on function tally.usage_timeseries(uuid, timestamptz, timestamptz, jsonb, text, text, text) is
+comment on function tally.usage_timeseries(uuid, timestamptz, timestamptz, jsonb, text,
+  text, text) is
   'Behind public.usage_timeseries.';
-revoke execute on function tally.usage_timeseries(uuid, timestamptz, timestamptz, jsonb, text, text, text)
+revoke execute on function tally.usage_timeseries(uuid, timestamptz, timestamptz, jsonb,
+  text, text, text)
   from public, anon, authenticated;
-grant execute on function tally.usage_timeseries(uuid, timestamptz, timestamptz, jsonb, text, text, text)
+grant execute on function tally.usage_timeseries(uuid, timestamptz, timestamptz, jsonb,
+  text, text, text)
   to authenticated, service_role;
 
 create function public.usage_timeseries(
   organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb default '{}',
   timezone text default null, bucket text default 'day', dimension text default null)
-returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp, dimension text,
-  request_count bigint, total_input_tokens bigint, total_output_tokens bigint, total_tokens bigint,
-  total_cost_usd numeric, total_units numeric, unpriced_count bigint, average_duration_ms numeric)
+returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp,
+  dimension text, request_count bigint, total_input_tokens bigint, total_output_tokens bigint,
+  total_tokens bigint, total_cost_usd numeric, total_units numeric, unpriced_count bigint,
+  average_duration_ms numeric)
 language sql stable security invoker set search_path = ''
 as $$
   select r.*
   from tally.usage_timeseries(usage_timeseries.organization_id, usage_timeseries.starts_at,
-    usage_timeseries.ends_at, usage_timeseries.filters, usage_timeseries.timezone, usage_timeseries.bucket,
-    usage_timeseries.dimension) as r
+    usage_timeseries.ends_at, usage_timeseries.filters, usage_timeseries.timezone,
+    usage_timeseries.bucket, usage_timeseries.dimension) as r
 $$;
-comment on function public.usage_timeseries(uuid, timestamptz, timestamptz, jsonb, text, text, text) is
+comment on function public.usage_timeseries(uuid, timestamptz, timestamptz, jsonb, text,
+  text, text) is
   'Use by bucket (15_minutes, hour, day, week from Monday, month, year) of a timezone, the organizations own by default; empty buckets are there, the first and the last end where the range does, so that all together are exactly usage_totals. local_start is bucket_start on the clocks of that timezone. With a dimension: one row for each of its values in each bucket. Errors: PT400, PT403.';
-revoke execute on function public.usage_timeseries(uuid, timestamptz, timestamptz, jsonb, text, text, text)
+revoke execute on function public.usage_timeseries(uuid, timestamptz, timestamptz, jsonb,
+  text, text, text)
   from public, anon, authenticated;
-grant execute on function public.usage_timeseries(uuid, timestamptz, timestamptz, jsonb, text, text, text)
+grant execute on function public.usage_timeseries(uuid, timestamptz, timestamptz, jsonb,
+  text, text, text)
   to authenticated, service_role;
 
 create function tally.usage_trends(
-  organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb, timezone text, bucket text,
-  measure text, by text)
-returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp, dimension text,
-  request_count bigint, total_input_tokens bigint, total_output_tokens bigint, total_tokens bigint,
-  total_cost_usd numeric, is_complete boolean, previous numeric, change numeric, percent_change numeric)
+  organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb,
+  timezone text, bucket text, measure text, by text)
+returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp,
+  dimension text, request_count bigint, total_input_tokens bigint, total_output_tokens bigint,
+  total_tokens bigint, total_cost_usd numeric, is_complete boolean, previous numeric,
+  change numeric, percent_change numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 declare
@@ -153,14 +170,16 @@ declare
   v_bounds timestamptz[];
   v_before timestamptz[];
 begin
-  v_timezone := tally.check_report(usage_trends.organization_id, usage_trends.starts_at, usage_trends.ends_at,
-    usage_trends.timezone);
+  v_timezone := tally.check_report(usage_trends.organization_id, usage_trends.starts_at,
+    usage_trends.ends_at, usage_trends.timezone);
   if usage_trends.by in ('user_id', 'api_key_id') then
     perform tally.require_admin(usage_trends.organization_id);
   end if;
-  v_bounds := tally.bucket_boundaries(usage_trends.starts_at, usage_trends.ends_at, usage_trends.bucket, v_timezone);
+  v_bounds := tally.bucket_boundaries(usage_trends.starts_at, usage_trends.ends_at,
+    usage_trends.bucket, v_timezone);
   v_before := tally.whole_bucket(
-    (tally.whole_bucket(usage_trends.starts_at, usage_trends.bucket, v_timezone))[1] - interval '1 microsecond',
+    (tally.whole_bucket(usage_trends.starts_at, usage_trends.bucket, v_timezone))[1]
+      - interval '1 microsecond',
     usage_trends.bucket, v_timezone);
   return query
   with series as (
@@ -180,9 +199,10 @@ begin
     from series as s
   )
   select s.bucket_start, s.bucket_end, s.local_start, s.dimension,
-    coalesce((s.use).request_count, 0), coalesce((s.use).input_tokens, 0), coalesce((s.use).output_tokens, 0),
-    coalesce((s.use).input_tokens + (s.use).output_tokens, 0), coalesce((s.use).cost_usd, 0),
-    s.bucket_end <= now() and array[s.bucket_start, s.bucket_end] = tally.whole_bucket(s.bucket_start,
+    coalesce((s.use).request_count, 0), coalesce((s.use).input_tokens, 0),
+    coalesce((s.use).output_tokens, 0), coalesce((s.use).input_tokens + (s.use).output_tokens, 0),
+    coalesce((s.use).cost_usd, 0), s.bucket_end <= now()
+      and array[s.bucket_start, s.bucket_end] = tally.whole_bucket(s.bucket_start,
       usage_trends.bucket,
       v_timezone),
     s.amount_before, s.amount - s.amount_before,
@@ -192,81 +212,99 @@ begin
   order by s.bucket_start, s.dimension;
 end;
 $$;
-comment on function tally.usage_trends(uuid, timestamptz, timestamptz, jsonb, text, text, text, text) is
+comment on function tally.usage_trends(uuid, timestamptz, timestamptz, jsonb, text, text,
+  text, text) is
   'Behind public.usage_trends.';
-revoke execute on function tally.usage_trends(uuid, timestamptz, timestamptz, jsonb, text, text, text, text)
+revoke execute on function tally.usage_trends(uuid, timestamptz, timestamptz, jsonb, text,
+  text, text, text)
   from public, anon, authenticated;
-grant execute on function tally.usage_trends(uuid, timestamptz, timestamptz, jsonb, text, text, text, text)
+grant execute on function tally.usage_trends(uuid, timestamptz, timestamptz, jsonb, text,
+  text, text, text)
   to authenticated, service_role;
 
 create function public.usage_trends(
   organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb default '{}',
   timezone text default null, bucket text default 'day', measure text default 'total_cost_usd',
   dimension text default null)
-returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp, dimension text,
-  request_count bigint, total_input_tokens bigint, total_output_tokens bigint, total_tokens bigint,
-  total_cost_usd numeric, is_complete boolean, previous numeric, change numeric, percent_change numeric)
+returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp,
+  dimension text, request_count bigint, total_input_tokens bigint, total_output_tokens bigint,
+  total_tokens bigint, total_cost_usd numeric, is_complete boolean, previous numeric,
+  change numeric, percent_change numeric)
 language sql stable security invoker set search_path = ''
 as $$
   select r.*
-  from tally.usage_trends(usage_trends.organization_id, usage_trends.starts_at, usage_trends.ends_at,
-    usage_trends.filters, usage_trends.timezone, usage_trends.bucket, usage_trends.measure,
-    usage_trends.dimension) as r
+  from tally.usage_trends(usage_trends.organization_id, usage_trends.starts_at,
+    usage_trends.ends_at, usage_trends.filters, usage_trends.timezone, usage_trends.bucket,
+    usage_trends.measure, usage_trends.dimension) as r
 $$;
-comment on function public.usage_trends(uuid, timestamptz, timestamptz, jsonb, text, text, text, text) is
+comment on function public.usage_trends(uuid, timestamptz, timestamptz, jsonb, text, text,
+  text, text) is
   'Use by bucket with the change of one measure (request_count, total_tokens, total_cost_usd …) against the bucket before it; percent_change is null where that was zero. The first is compared with the whole bucket before the range. is_complete is false for a bucket that the range cuts or that is not over. Errors: PT400, PT403.';
-revoke execute on function public.usage_trends(uuid, timestamptz, timestamptz, jsonb, text, text, text, text)
+revoke execute on function public.usage_trends(uuid, timestamptz, timestamptz, jsonb, text,
+  text, text, text)
   from public, anon, authenticated;
-grant execute on function public.usage_trends(uuid, timestamptz, timestamptz, jsonb, text, text, text, text)
+grant execute on function public.usage_trends(uuid, timestamptz, timestamptz, jsonb, text,
+  text, text, text)
   to authenticated, service_role;
 
 create function tally.usage_peaks(
-  organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb, timezone text, bucket text,
-  measure text, max_rows integer)
-returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp, request_count bigint,
-  total_input_tokens bigint, total_output_tokens bigint, total_tokens bigint, total_cost_usd numeric)
+  organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb,
+  timezone text, bucket text, measure text, max_rows integer)
+returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp,
+  request_count bigint, total_input_tokens bigint, total_output_tokens bigint, total_tokens bigint,
+  total_cost_usd numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 declare
   v_timezone text;
 begin
-  v_timezone := tally.check_report(usage_peaks.organization_id, usage_peaks.starts_at, usage_peaks.ends_at,
-    usage_peaks.timezone);
+  v_timezone := tally.check_report(usage_peaks.organization_id, usage_peaks.starts_at,
+    usage_peaks.ends_at, usage_peaks.timezone);
   perform tally.check_max_rows(usage_peaks.max_rows);
   perform tally.measure_of(null, usage_peaks.measure);
   return query
   select s.bucket_start, s.bucket_end, s.local_start,
-    coalesce((s.use).request_count, 0), coalesce((s.use).input_tokens, 0), coalesce((s.use).output_tokens, 0),
-    coalesce((s.use).input_tokens + (s.use).output_tokens, 0), coalesce((s.use).cost_usd, 0)
+    coalesce((s.use).request_count, 0), coalesce((s.use).input_tokens, 0),
+    coalesce((s.use).output_tokens, 0), coalesce((s.use).input_tokens + (s.use).output_tokens, 0),
+    coalesce((s.use).cost_usd, 0)
   from tally.read_series(usage_peaks.organization_id, tally.bucket_boundaries(usage_peaks.starts_at,
-    usage_peaks.ends_at, usage_peaks.bucket, v_timezone), usage_peaks.filters, v_timezone, null) as s
+    usage_peaks.ends_at, usage_peaks.bucket, v_timezone), usage_peaks.filters, v_timezone, null)
+      as s
   where tally.measure_of(s.use, usage_peaks.measure) > 0
   order by tally.measure_of(s.use, usage_peaks.measure) desc, s.bucket_start
   limit usage_peaks.max_rows;
 end;
 $$;
-comment on function tally.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text, text, integer) is
+comment on function tally.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text,
+  text, integer) is
   'Behind public.usage_peaks.';
-revoke execute on function tally.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text, text, integer)
+revoke execute on function tally.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text,
+  text, integer)
   from public, anon, authenticated;
-grant execute on function tally.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text, text, integer)
+grant execute on function tally.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text,
+  text, integer)
   to authenticated, service_role;
 
 create function public.usage_peaks(
   organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb default '{}',
   timezone text default null, bucket text default 'hour', measure text default 'total_cost_usd',
   max_rows integer default 10)
-returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp, request_count bigint,
-  total_input_tokens bigint, total_output_tokens bigint, total_tokens bigint, total_cost_usd numeric)
+returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp,
+  request_count bigint, total_input_tokens bigint, total_output_tokens bigint, total_tokens bigint,
+  total_cost_usd numeric)
 language sql stable security invoker set search_path = ''
 as $$
   select r.*
   from tally.usage_peaks(usage_peaks.organization_id, usage_peaks.starts_at, usage_peaks.ends_at,
-    usage_peaks.filters, usage_peaks.timezone, usage_peaks.bucket, usage_peaks.measure, usage_peaks.max_rows) as r
+    usage_peaks.filters, usage_peaks.timezone, usage_peaks.bucket, usage_peaks.measure,
+    usage_peaks.max_rows) as r
 $$;
-comment on function public.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text, text, integer) is
+comment on function public.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text,
+  text, integer) is
   'The buckets (hour, day …) of the greatest use by one measure, greatest first; empty ones are not among them. Errors: PT400, PT403.';
-revoke execute on function public.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text, text, integer)
+revoke execute on function public.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text,
+  text, integer)
   from public, anon, authenticated;
-grant execute on function public.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text, text, integer)
+grant execute on function public.usage_peaks(uuid, timestamptz, timestamptz, jsonb, text, text,
+  text, integer)
   to authenticated, service_role;

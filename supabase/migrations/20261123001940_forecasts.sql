@@ -12,18 +12,21 @@ begin
     return array_fill(0::double precision, array[forecast_days.days]);
   end if;
   with days as materialized (
-    select h.place, h.amount, (forecast_days.first_weekday + h.place - 1) % 7 as weekday, v_length - h.place as age
+    select h.place, h.amount, (forecast_days.first_weekday + h.place - 1) % 7 as weekday,
+      v_length - h.place as age
     from unnest(forecast_days.history) with ordinality as h (amount, place)
   ),
-  -- Outliers are days that stand out of the week around them, once weekdays are made alike: a spike is
-  -- one, the days after the level has changed are not. They are cut to three (robust) standard deviations.
+  -- Outliers are days that stand out of the week around them, once weekdays are made alike: a spike
+  -- is one, the days after the level has changed are not. They are cut to three (robust) standard
+  -- deviations.
   medians as (
     select d.weekday, percentile_cont(0.5) within group (order by d.amount) as middle
     from days as d
     group by d.weekday
   ),
   factors as (
-    select m.weekday, case when v_length < 14 then 1 else m.middle / nullif(avg(m.middle) over (), 0) end as factor
+    select m.weekday, case when v_length < 14 then 1 else m.middle
+      / nullif(avg(m.middle) over (), 0) end as factor
     from medians as m
   ),
   alike as materialized (
@@ -46,7 +49,8 @@ begin
   cut as (
     select a.weekday, a.age, case
       when v_length < 14 or a.ratio is null or p.deviation is null then a.amount
-      else a.factor * greatest(least(a.ratio, s.middle + 3 * p.deviation), s.middle - 3 * p.deviation)
+      else a.factor * greatest(least(a.ratio, s.middle + 3 * p.deviation),
+        s.middle - 3 * p.deviation)
     end as amount
     from alike as a
     join smooth as s using (place)
@@ -57,19 +61,22 @@ begin
     select avg(c.amount) as amount from cut as c
   ),
   weekdays as (
-    select w.weekday, (coalesce(sum(c.amount), 0) / nullif(l.amount, 0) + 1) / (count(c.amount) + 1) as share
+    select w.weekday, (coalesce(sum(c.amount), 0) / nullif(l.amount, 0) + 1)
+      / (count(c.amount) + 1) as share
     from generate_series(0, 6) as w (weekday)
     cross join level as l
     left join cut as c on c.weekday = w.weekday
     group by w.weekday, l.amount
   ),
   shares as (
-    select w.weekday, case when v_length < 14 then 1 else coalesce(w.share / nullif(avg(w.share) over (), 0), 1) end as share
+    select w.weekday, case when v_length < 14 then 1
+      else coalesce(w.share / nullif(avg(w.share) over (), 0), 1) end as share
     from weekdays as w
   ),
   -- The level of today: recent days say more, half as much every two weeks.
   today as (
-    select sum(c.amount * power(0.5, c.age / 14.0)) / nullif(sum(s.share * power(0.5, c.age / 14.0)), 0) as amount
+    select sum(c.amount * power(0.5, c.age / 14.0))
+      / nullif(sum(s.share * power(0.5, c.age / 14.0)), 0) as amount
     from cut as c
     join shares as s using (weekday)
   )
@@ -83,16 +90,18 @@ end;
 $$;
 comment on function tally.forecast_days(double precision[], integer, integer) is
   'The days after a history of days: its recent level, outliers cut, times the share of each weekday. first_weekday: of the first day of history.';
-revoke execute on function tally.forecast_days(double precision[], integer, integer) from public, anon, authenticated;
+revoke execute on function tally.forecast_days(double precision[], integer, integer)
+  from public, anon, authenticated;
 
-create function tally.forecast_errors(history double precision[], first_weekday integer, days integer)
+create function tally.forecast_errors(history double precision[],
+  first_weekday integer, days integer)
 returns double precision[]
 language plpgsql immutable security invoker set search_path = ''
 as $$
 declare
   v_length integer := coalesce(cardinality(forecast_errors.history), 0);
-  -- An origin is each of the last three weeks of days with two weeks before it; a long horizon leaves fewer, a week of
-  -- them at least.
+  -- An origin is each of the last three weeks of days with two weeks before it; a long horizon
+  -- leaves fewer, a week of them at least.
   v_days integer := greatest(1, least(forecast_errors.days, v_length - 20));
   v_errors double precision[] := '{}'::double precision[];
   v_expected double precision;
@@ -113,9 +122,11 @@ end;
 $$;
 comment on function tally.forecast_errors(double precision[], integer, integer) is
   'Back-test: by how much of the forecast the days after each day of a history differed from what would have been forecast then.';
-revoke execute on function tally.forecast_errors(double precision[], integer, integer) from public, anon, authenticated;
+revoke execute on function tally.forecast_errors(double precision[], integer, integer)
+  from public, anon, authenticated;
 
-create function tally.daily_history(organization_id uuid, at timestamptz, filters jsonb, timezone text, measure text)
+create function tally.daily_history(organization_id uuid, at timestamptz, filters jsonb,
+  timezone text, measure text)
 returns double precision[]
 language plpgsql stable security definer set search_path = '' set jit = off
 as $$
@@ -124,26 +135,30 @@ declare
   v_amounts double precision[];
   v_first integer;
 begin
-  select array_agg(tally.measure_of(s.use, daily_history.measure) order by s.bucket_start) into v_amounts
+  select array_agg(tally.measure_of(s.use, daily_history.measure)
+    order by s.bucket_start) into v_amounts
   from tally.read_series(daily_history.organization_id, tally.bucket_boundaries(
     tally.local_moment(v_today - interval '56 days', daily_history.timezone),
     tally.local_moment(v_today, daily_history.timezone), 'day', daily_history.timezone),
     daily_history.filters, daily_history.timezone, null) as s;
   -- History begins on the day after the first use: on that itself it may have begun at any hour.
-  select min(a.place) into v_first from unnest(v_amounts) with ordinality as a (amount, place) where a.amount > 0;
+  select min(a.place) into v_first from unnest(v_amounts) with ordinality as a (amount, place)
+    where a.amount > 0;
   return coalesce(v_amounts[case when v_first = 1 then 1 else v_first + 1 end:], '{}');
 end;
 $$;
 comment on function tally.daily_history(uuid, timestamptz, jsonb, text, text) is
   'A measure of each of the up to 56 whole days before the day of a moment.';
-revoke execute on function tally.daily_history(uuid, timestamptz, jsonb, text, text) from public, anon, authenticated;
+revoke execute on function tally.daily_history(uuid, timestamptz, jsonb, text, text)
+  from public, anon, authenticated;
 
 create function tally.usage_forecast(
-  organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb, timezone text, of_measure text,
-  at timestamptz)
-returns table (measure text, as_of timestamptz, to_date numeric, elapsed_days numeric, remaining_days numeric,
-  daily_average numeric, projected numeric, projected_low numeric, projected_high numeric, confidence numeric,
-  backtest_error_percent numeric, backtest_count integer, history_days integer, method text)
+  organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb, timezone text,
+  of_measure text, at timestamptz)
+returns table (measure text, as_of timestamptz, to_date numeric, elapsed_days numeric,
+  remaining_days numeric, daily_average numeric, projected numeric, projected_low numeric,
+  projected_high numeric, confidence numeric, backtest_error_percent numeric,
+  backtest_count integer, history_days integer, method text)
 language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 declare
@@ -157,8 +172,8 @@ declare
   v_low double precision;
   v_high double precision;
 begin
-  v_timezone := tally.check_report(usage_forecast.organization_id, usage_forecast.starts_at, usage_forecast.ends_at,
-    usage_forecast.timezone);
+  v_timezone := tally.check_report(usage_forecast.organization_id, usage_forecast.starts_at,
+    usage_forecast.ends_at, usage_forecast.timezone);
   if usage_forecast.at is null or not isfinite(usage_forecast.at) then
     perform tally.fail('PT400', 'at must be a moment.', 'at');
   end if;
@@ -184,10 +199,12 @@ begin
     return next;
     return;
   end if;
-  v_history := tally.daily_history(usage_forecast.organization_id, least(usage_forecast.at, usage_forecast.ends_at),
-    usage_forecast.filters, v_timezone, usage_forecast.of_measure);
+  v_history := tally.daily_history(usage_forecast.organization_id,
+    least(usage_forecast.at, usage_forecast.ends_at), usage_forecast.filters, v_timezone,
+    usage_forecast.of_measure);
   history_days := cardinality(v_history);
-  v_today := date_trunc('day', least(usage_forecast.at, usage_forecast.ends_at) at time zone v_timezone);
+  v_today := date_trunc('day', least(usage_forecast.at,
+    usage_forecast.ends_at) at time zone v_timezone);
   v_days := greatest(1, ceil(extract(epoch from usage_forecast.ends_at - tally.local_moment(v_today,
     v_timezone)) / 86400))::integer + 1;
   v_weekday := (extract(isodow from v_today)::integer - 1 - history_days % 7 + 7) % 7;
@@ -195,7 +212,8 @@ begin
     usage_forecast.ends_at) - greatest(d.starts_at, as_of))
       / extract(epoch from d.ends_at - d.starts_at)), 0)
   into v_rest
-  from unnest(tally.forecast_days(v_history, v_weekday, v_days)) with ordinality as f (amount, place)
+  from unnest(tally.forecast_days(v_history, v_weekday, v_days)) with ordinality
+    as f (amount, place)
   cross join lateral (
     select tally.local_moment(v_today + (f.place - 1) * interval '1 day', v_timezone) as starts_at,
       tally.local_moment(v_today + f.place * interval '1 day', v_timezone) as ends_at
@@ -205,19 +223,23 @@ begin
   backtest_count := cardinality(v_errors);
   if backtest_count >= 7 then
     select
-      least(percentile_cont((1 - confidence::double precision) / 2) within group (order by e.error), 0),
-      greatest(percentile_cont((1 + confidence::double precision) / 2) within group (order by e.error), 0),
+      least(percentile_cont((1 - confidence::double precision) / 2) within
+        group (order by e.error), 0),
+      greatest(percentile_cont((1 + confidence::double precision) / 2) within
+        group (order by e.error), 0),
       round((100 * avg(abs(e.error)))::numeric, 2)
     into v_low, v_high, backtest_error_percent
     from unnest(v_errors) as e (error);
     method := 'weekdays';
   else
     -- Too little history to test on: as the days differ, so may their sum.
-    select coalesce(1.2816 * stddev_samp(h.amount) / nullif(avg(h.amount), 0) / sqrt(greatest(remaining_days, 1)), 1)
+    select coalesce(1.2816 * stddev_samp(h.amount) / nullif(avg(h.amount), 0)
+      / sqrt(greatest(remaining_days, 1)), 1)
     into v_high
     from unnest(v_history) as h (amount);
     v_low := -least(v_high, 1);
-    method := case when history_days >= 14 then 'weekdays' when history_days > 0 then 'recent days' else 'daily average' end;
+    method := case when history_days >= 14 then 'weekdays' when history_days > 0 then 'recent days'
+      else 'daily average' end;
     if history_days = 0 then
       v_rest := coalesce(daily_average, 0) * remaining_days;
     end if;
@@ -228,28 +250,36 @@ begin
   return next;
 end;
 $$;
-comment on function tally.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text, text, timestamptz) is
+comment on function tally.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text, text,
+  timestamptz) is
   'Behind public.usage_forecast.';
-revoke execute on function tally.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text, text, timestamptz)
+revoke execute on function tally.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text,
+  text, timestamptz)
   from public, anon, authenticated;
-grant execute on function tally.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text, text, timestamptz)
+grant execute on function tally.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text,
+  text, timestamptz)
   to authenticated, service_role;
 
 create function public.usage_forecast(
   organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb default '{}',
   timezone text default null, measure text default 'total_cost_usd', at timestamptz default now())
-returns table (measure text, as_of timestamptz, to_date numeric, elapsed_days numeric, remaining_days numeric,
-  daily_average numeric, projected numeric, projected_low numeric, projected_high numeric, confidence numeric,
-  backtest_error_percent numeric, backtest_count integer, history_days integer, method text)
+returns table (measure text, as_of timestamptz, to_date numeric, elapsed_days numeric,
+  remaining_days numeric, daily_average numeric, projected numeric, projected_low numeric,
+  projected_high numeric, confidence numeric, backtest_error_percent numeric,
+  backtest_count integer, history_days integer, method text)
 language sql stable security invoker set search_path = ''
 as $$
   select r.*
-  from tally.usage_forecast(usage_forecast.organization_id, usage_forecast.starts_at, usage_forecast.ends_at,
-    usage_forecast.filters, usage_forecast.timezone, usage_forecast.measure, usage_forecast.at) as r
+  from tally.usage_forecast(usage_forecast.organization_id, usage_forecast.starts_at,
+    usage_forecast.ends_at, usage_forecast.filters, usage_forecast.timezone, usage_forecast.measure,
+    usage_forecast.at) as r
 $$;
-comment on function public.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text, text, timestamptz) is
+comment on function public.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text, text,
+  timestamptz) is
   'What a range, such as the running month, will have come to at its end: one measure to date, its daily average, and the projection with the interval that holds it with the given confidence. Each day to come is the recent level (outliers cut) times the share of its weekday; backtest_error_percent is how far the same method was off, on average, when tried on each earlier day. at: as of which moment. Errors: PT400, PT403.';
-revoke execute on function public.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text, text, timestamptz)
+revoke execute on function public.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text,
+  text, timestamptz)
   from public, anon, authenticated;
-grant execute on function public.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text, text, timestamptz)
+grant execute on function public.usage_forecast(uuid, timestamptz, timestamptz, jsonb, text,
+  text, timestamptz)
   to authenticated, service_role;

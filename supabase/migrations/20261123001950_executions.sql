@@ -1,5 +1,5 @@
--- Executions: runs of agents. What a run used is in its events, which name it by execution_id; here is
--- what it was: package, status, data, times.
+-- Executions: runs of agents. What a run used is in its events, which name it by execution_id; here
+-- is what it was: package, status, data, times.
 
 create table public.executions (
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -32,12 +32,14 @@ create table public.executions (
     status in ('queued', 'running', 'success', 'failed', 'timeout', 'aborted')
   ),
   constraint times_are_not_negative check (queue_time_ms >= 0 and duration_ms >= 0),
-  constraint created_to_the_millisecond check (created_at = date_trunc('milliseconds', created_at, 'UTC')),
+  constraint created_to_the_millisecond check (created_at = date_trunc('milliseconds',
+    created_at, 'UTC')),
   constraint what_is_deleted_says_as_whom check ((deleted_at is null) = (deleted_as is null))
 );
 comment on table public.executions is
   'Runs of agents, written by log_execution. Tokens and cost are those of the events that name the run: see execution_summary and execution_details().';
-comment on column public.executions.package_id is 'What was run; statistics go by it, so that a package may be renamed.';
+comment on column public.executions.package_id is
+  'What was run; statistics go by it, so that a package may be renamed.';
 comment on column public.executions.created_at is
   'When the run was asked for, to the millisecond. Pages: order by created_at, id; next page: created_at <= last and (created_at < last or id < last id).';
 comment on column public.executions.queue_time_ms is 'From asked for to started.';
@@ -45,8 +47,10 @@ comment on column public.executions.duration_ms is 'From started to completed.';
 comment on column public.executions.deleted_by is 'Which user deleted it; null: the operator.';
 comment on column public.executions.deleted_as is 'The database role of the one who deleted it.';
 create index executions_by_time on public.executions (organization_id, created_at desc, id desc);
-create index executions_by_package on public.executions (organization_id, package_id, created_at desc, id desc);
-create index executions_not_successful on public.executions (organization_id, status, created_at desc, id desc)
+create index executions_by_package on public.executions (organization_id, package_id,
+  created_at desc, id desc);
+create index executions_not_successful on public.executions (organization_id, status,
+  created_at desc, id desc)
   where status <> 'success';
 create index executions_by_id on public.executions (id);
 
@@ -55,7 +59,8 @@ revoke all on public.executions from anon, authenticated, service_role;
 grant select on public.executions to authenticated, service_role;
 create policy "members read the executions of their organizations" on public.executions
   for select to authenticated
-  using (deleted_at is null and organization_id = any (array(select tally.organizations_of((select auth.uid())))));
+  using (deleted_at is null
+    and organization_id = any (array(select tally.organizations_of((select auth.uid())))));
 
 create table tally.changed_executions (
   organization_id uuid not null,
@@ -74,7 +79,8 @@ language sql immutable security invoker set search_path = ''
 as $$
   select case status_rank.status when 'queued' then 0 when 'running' then 1 else 2 end
 $$;
-comment on function tally.status_rank(text) is 'How far an execution has come: 0 queued, 1 running, 2 ended.';
+comment on function tally.status_rank(text) is
+  'How far an execution has come: 0 queued, 1 running, 2 ended.';
 revoke execute on function tally.status_rank(text) from public, anon, authenticated;
 
 create function tally.read_execution(execution jsonb)
@@ -89,21 +95,26 @@ begin
   if jsonb_typeof(read_execution.execution) is distinct from 'object' then
     perform tally.fail('PT400', 'An execution must be a JSON object.', 'execution');
   end if;
-  for v_key, v_value in select e.key, e.value from jsonb_each(read_execution.execution) as e order by e.key loop
-    if v_key <> all (array['organization_id', 'id', 'package_id', 'package_name', 'status', 'user_id', 'api_key_id',
-      'customer_tier', 'pricing_model', 'model', 'is_byok', 'queue_time_ms', 'duration_ms', 'error', 'input_data',
-      'output_data', 'metadata', 'created_at', 'started_at', 'completed_at']) then
+  for v_key, v_value in select e.key, e.value from jsonb_each(read_execution.execution) as e
+    order by e.key loop
+    if v_key <> all (array['organization_id', 'id', 'package_id', 'package_name', 'status',
+      'user_id', 'api_key_id', 'customer_tier', 'pricing_model', 'model', 'is_byok',
+      'queue_time_ms', 'duration_ms', 'error', 'input_data', 'output_data', 'metadata',
+      'created_at', 'started_at', 'completed_at']) then
       perform tally.fail('PT400', format('%s is not a field of an execution.', v_key), v_key,
         'Fields: the columns of executions; tokens and cost come from the events that name it.');
     elsif v_key in ('input_data', 'output_data') and octet_length(v_value::text) > 1048576 then
-      perform tally.fail('PT400', format('%s may have at most 1 MB.', v_key), v_key, 'Keep a reference to it instead.');
+      perform tally.fail('PT400', format('%s may have at most 1 MB.', v_key), v_key,
+        'Keep a reference to it instead.');
     elsif v_key = 'metadata'
-      and (jsonb_typeof(v_value) not in ('object', 'null') or octet_length(v_value::text) > 16384) then
+      and (jsonb_typeof(v_value) not in ('object', 'null')
+        or octet_length(v_value::text) > 16384) then
       perform tally.fail('PT400', 'metadata must be an object of at most 16 KB.', v_key);
     elsif v_key not in ('input_data', 'output_data', 'metadata')
       and (jsonb_typeof(v_value) in ('object', 'array')
         or length(v_value #>> '{}') > case v_key when 'error' then 16384 else 256 end) then
-      perform tally.fail('PT400', format('%s must be a single value of at most %s characters.', v_key,
+      perform tally.fail('PT400', format('%s must be a single value of at most %s characters.',
+        v_key,
         case v_key when 'error' then 16384 else 256 end), v_key);
     end if;
     begin
@@ -141,14 +152,16 @@ begin
       case when x.queue_time_ms < 0 then 'queue_time_ms' else 'duration_ms' end);
   elsif not isfinite(x.created_at) or x.created_at not between timestamptz '2000-01-01 00:00:00+00'
     and check_execution.at + (select s.event_early_limit from tally.settings as s) then
-    perform tally.fail('PT400', 'created_at must be in this century and not ahead of the clock.', 'created_at');
+    perform tally.fail('PT400', 'created_at must be in this century and not ahead of the clock.',
+      'created_at');
   elsif not isfinite(x.started_at) or not isfinite(x.completed_at) then
     perform tally.fail('PT400', 'Times must be moments, not infinity.',
       case when isfinite(x.started_at) then 'completed_at' else 'started_at' end);
   elsif tally.is_operator() then
     return;
   elsif x.api_key_id is not null then
-    perform tally.fail('PT403', 'api_key_id is set by the server that checked the key.', 'api_key_id');
+    perform tally.fail('PT403', 'api_key_id is set by the server that checked the key.',
+      'api_key_id');
   elsif x.user_id <> auth.uid() then
     perform tally.fail('PT403', 'You may log your own executions only.', 'user_id',
       'Use the secret key on a server to log for others.');
@@ -157,7 +170,8 @@ end;
 $$;
 comment on function tally.check_execution(public.executions, timestamptz) is
   'Raises PT400 for what an execution cannot be, PT403 for what the caller may not say of it. Fields that were not given are not looked at.';
-revoke execute on function tally.check_execution(public.executions, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.check_execution(public.executions, timestamptz)
+  from public, anon, authenticated;
 
 create function tally.merge_execution(present public.executions, said public.executions)
 returns public.executions
@@ -170,18 +184,21 @@ declare
   v_new jsonb := (
     select coalesce(jsonb_object_agg(e.key, e.value), '{}')
     from jsonb_each(to_jsonb(merge_execution.said)) as e where e.value <> 'null');
-  v_fixed text[] := array['organization_id', 'id', 'package_id', 'created_at', 'user_id', 'api_key_id'];
+  v_fixed text[] := array['organization_id', 'id', 'package_id', 'created_at', 'user_id',
+    'api_key_id'];
   v_conflict text;
 begin
   if tally.status_rank((merge_execution.present).status) = 2 then
     if tally.status_rank((merge_execution.said).status) < 2 then
       -- An earlier word that arrives late: it may add, not take back.
       v_new := (
-        select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(v_new) as e where not v_old ? e.key);
+        select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(v_new) as e
+          where not v_old ? e.key);
     else
       v_fixed := array(select k from jsonb_object_keys(v_new) as k);
     end if;
-  elsif tally.status_rank((merge_execution.said).status) < tally.status_rank((merge_execution.present).status) then
+  elsif tally.status_rank((merge_execution.said).status)
+    < tally.status_rank((merge_execution.present).status) then
     v_new := v_new - 'status';
   end if;
   select min(e.key) into v_conflict
@@ -189,15 +206,16 @@ begin
   where e.key = any (v_fixed) and v_old ? e.key and v_old -> e.key <> e.value;
   if v_conflict is not null then
     perform tally.fail('PT409',
-      format('Execution %s already has another %s.', (merge_execution.present).id, v_conflict), v_conflict,
-      'Send a retry unchanged; log a new run under a new id.');
+      format('Execution %s already has another %s.', (merge_execution.present).id, v_conflict),
+      v_conflict, 'Send a retry unchanged; log a new run under a new id.');
   end if;
   return jsonb_populate_record(merge_execution.present, v_new);
 end;
 $$;
 comment on function tally.merge_execution(public.executions, public.executions) is
   'An execution with what is newly said of it. A status only moves forward; what has ended can be added to, not changed (PT409).';
-revoke execute on function tally.merge_execution(public.executions, public.executions) from public, anon, authenticated;
+revoke execute on function tally.merge_execution(public.executions, public.executions)
+  from public, anon, authenticated;
 
 create function tally.time_execution(execution public.executions, at timestamptz)
 returns public.executions
@@ -222,7 +240,8 @@ end;
 $$;
 comment on function tally.time_execution(public.executions, timestamptz) is
   'An execution with the moments and times that nobody said: it starts when it is first running, ends when its end is logged.';
-revoke execute on function tally.time_execution(public.executions, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.time_execution(public.executions, timestamptz)
+  from public, anon, authenticated;
 
 create function tally.write_execution(execution jsonb)
 returns public.executions
@@ -246,7 +265,8 @@ begin
     v_new.package_id := coalesce(v_said.package_id, v_said.package_name);
     v_new.package_name := coalesce(v_said.package_name, v_said.package_id);
     if v_new.package_id is null then
-      perform tally.fail('PT400', 'package_name is missing.', 'package_name', 'Say what was run: package_id, package_name or both.');
+      perform tally.fail('PT400', 'package_name is missing.', 'package_name',
+        'Say what was run: package_id, package_name or both.');
     end if;
     v_new.id := coalesce(v_said.id, tally.uuid_v7(now()));
     v_new.status := coalesce(v_said.status, 'success');
@@ -271,17 +291,20 @@ begin
     end if;
     v_new.updated_at := now();
     update public.executions as x
-    set package_name = v_new.package_name, status = v_new.status, customer_tier = v_new.customer_tier,
-      pricing_model = v_new.pricing_model, model = v_new.model, is_byok = v_new.is_byok,
-      queue_time_ms = v_new.queue_time_ms, duration_ms = v_new.duration_ms, error = v_new.error,
-      input_data = v_new.input_data, output_data = v_new.output_data, metadata = v_new.metadata,
-      user_id = v_new.user_id, api_key_id = v_new.api_key_id, started_at = v_new.started_at,
-      completed_at = v_new.completed_at, updated_at = v_new.updated_at
+    set package_name = v_new.package_name, status = v_new.status,
+      customer_tier = v_new.customer_tier, pricing_model = v_new.pricing_model, model = v_new.model,
+      is_byok = v_new.is_byok, queue_time_ms = v_new.queue_time_ms, duration_ms = v_new.duration_ms,
+      error = v_new.error, input_data = v_new.input_data, output_data = v_new.output_data,
+      metadata = v_new.metadata, user_id = v_new.user_id, api_key_id = v_new.api_key_id,
+      started_at = v_new.started_at, completed_at = v_new.completed_at,
+      updated_at = v_new.updated_at
     where x.organization_id = v_new.organization_id and x.id = v_new.id;
   end if;
-  insert into tally.changed_executions (organization_id, execution_id) values (v_new.organization_id, v_new.id);
+  insert into tally.changed_executions (organization_id, execution_id)
+    values (v_new.organization_id, v_new.id);
   -- So that the next tick folds this organization.
-  insert into tally.usage_deltas (organization_id, due_at, is_beyond_hold) values (v_new.organization_id, now(), false);
+  insert into tally.usage_deltas (organization_id, due_at, is_beyond_hold)
+    values (v_new.organization_id, now(), false);
   return v_new;
 end;
 $$;

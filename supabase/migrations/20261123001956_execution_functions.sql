@@ -7,8 +7,10 @@ as $$
 declare
   x public.executions := tally.write_execution(log_execution.execution);
 begin
-  return jsonb_build_object('id', x.id, 'organization_id', x.organization_id, 'package_id', x.package_id,
-      'status', x.status, 'created_at', x.created_at, 'queue_time_ms', x.queue_time_ms, 'duration_ms', x.duration_ms)
+  return jsonb_build_object('id', x.id, 'organization_id', x.organization_id,
+    'package_id', x.package_id,
+      'status', x.status, 'created_at', x.created_at, 'queue_time_ms', x.queue_time_ms,
+      'duration_ms', x.duration_ms)
     || (
       select to_jsonb(u) - 'first_event_at' - 'last_event_at'
       from tally.usage_of_execution(x.organization_id, x.id) as u
@@ -48,7 +50,8 @@ begin
   if v_found.id is null or v_found.deleted_at is not null and not tally.is_operator()
     and coalesce(tally.role_in(auth.uid(), v_found.organization_id), 'member') = 'member' then
     -- One answer for a foreign and for an unknown execution: ids cannot be probed.
-    perform tally.fail('PT404', format('There is no execution %s that you may see.', find_execution.id), 'id');
+    perform tally.fail('PT404', format('There is no execution %s that you may see.',
+      find_execution.id), 'id');
   end if;
   return v_found;
 end;
@@ -72,7 +75,8 @@ begin
   select to_jsonb(u) into v_usage from tally.usage_of_execution(x.organization_id, x.id) as u;
   select coalesce(jsonb_agg(e.event order by e.created_at, e.id), '[]') into v_events
   from (
-    select u.created_at, u.id, to_jsonb(u) - 'organization_id' - 'execution_id' || jsonb_build_object('cost_usd', (
+    select u.created_at, u.id, to_jsonb(u) - 'organization_id' - 'execution_id'
+      || jsonb_build_object('cost_usd', (
       select case when u.cost_usd is null and count(a.id) = 0 then null
         else coalesce(u.cost_usd, 0) + coalesce(sum(a.delta_usd), 0) end
       from public.cost_adjustments as a

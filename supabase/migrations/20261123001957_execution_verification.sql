@@ -14,7 +14,8 @@ begin
   return query
   select s.organization_id, s.execution_id, min(s.first_at), max(s.last_at)
   from (
-    select t.organization_id, t.execution_id, t.first_event_at as first_at, t.last_event_at as last_at
+    select t.organization_id, t.execution_id, t.first_event_at as first_at,
+      t.last_event_at as last_at
     from tally.execution_totals as t
     where t.counted_bucket <@ v_span
       or tstzrange(t.first_event_at, t.last_event_at, '[]') && v_span
@@ -121,7 +122,8 @@ end;
 $$;
 comment on function tally.package_sums(tally.execution_totals[]) is
   'The rollups of packages that executions come to which are counted so.';
-revoke execute on function tally.package_sums(tally.execution_totals[]) from public, anon, authenticated;
+revoke execute on function tally.package_sums(tally.execution_totals[])
+  from public, anon, authenticated;
 
 create function tally.package_differences(
   only_organization uuid, starts_at timestamptz, ends_at timestamptz,
@@ -185,7 +187,8 @@ begin
   order by 1, 3, 2, 4, 5;
 end;
 $$;
-comment on function tally.package_differences(uuid, timestamptz, timestamptz, tally.execution_totals[]) is
+comment on function tally.package_differences(uuid, timestamptz, timestamptz,
+  tally.execution_totals[]) is
   'Where the rollups of packages of whole days differ from the executions, once these are as recounted.';
 revoke execute on function
   tally.package_differences(uuid, timestamptz, timestamptz, tally.execution_totals[])
@@ -200,9 +203,11 @@ language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 #variable_conflict use_column
 declare
-  v_starts_at timestamptz := date_bin('1 day', execution_differences.starts_at, timestamptz 'epoch');
+  v_starts_at timestamptz := date_bin('1 day', execution_differences.starts_at,
+    timestamptz 'epoch');
   v_ends_at timestamptz := date_bin('1 day',
-    execution_differences.ends_at + interval '1 day' - interval '1 microsecond', timestamptz 'epoch');
+    execution_differences.ends_at + interval '1 day' - interval '1 microsecond',
+    timestamptz 'epoch');
   v_recounted tally.execution_totals[] := array(
     select r
     from tally.recounted_executions(
@@ -232,7 +237,8 @@ begin
       ('output_tokens', e.output_tokens, coalesce(t.output_tokens, 0)),
       ('cost_usd', e.cost_usd, coalesce(t.cost_usd, 0)),
       ('unpriced_count', e.unpriced_count, coalesce(t.unpriced_count, 0)),
-      ('first_event_at', extract(epoch from e.first_event_at), extract(epoch from t.first_event_at)),
+      ('first_event_at', extract(epoch from e.first_event_at),
+        extract(epoch from t.first_event_at)),
       ('last_event_at', extract(epoch from e.last_event_at), extract(epoch from t.last_event_at)),
       ('counted', c.expected, case when c.is_wrong then 1 - c.expected else c.expected end)
   ) as m (measure, expected, actual)

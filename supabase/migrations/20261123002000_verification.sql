@@ -17,7 +17,8 @@ begin
     select u.quota_id, u.created_at, u.amount
     from (
       select distinct d.organization_id from tally.usage_deltas as d
-      where d.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null
+      where d.organization_id = verify_ledger.only_organization
+        or verify_ledger.only_organization is null
     ) as d
     cross join lateral tally.pending_usage(d.organization_id) as u
   ),
@@ -25,18 +26,22 @@ begin
     select q.id, sum(u.amount) as amount
     from pending as u
     join public.usage_quotas as q
-      on q.id = u.quota_id and u.created_at >= q.period_start and u.created_at < coalesce(q.reset_at, 'infinity')
+      on q.id = u.quota_id and u.created_at >= q.period_start
+        and u.created_at < coalesce(q.reset_at, 'infinity')
     group by q.id
   ),
   counted as (
     select q.organization_id, q.id,
-      tally.recorded_usage(q, q.period_start, coalesce(q.reset_at, 'infinity')) + q.opening_usage as recorded,
+      tally.recorded_usage(q, q.period_start, coalesce(q.reset_at, 'infinity'))
+        + q.opening_usage as recorded,
       q.current_usage + coalesce(s.amount, 0) as used
     from public.usage_quotas as q
     left join sums as s on s.id = q.id
-    where q.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null
+    where q.organization_id = verify_ledger.only_organization
+      or verify_ledger.only_organization is null
   )
-  select 'usage of a quota is the sum of its events', c.organization_id, 'quota ' || c.id, c.recorded, c.used
+  select 'usage of a quota is the sum of its events', c.organization_id, 'quota ' || c.id,
+    c.recorded, c.used
   from counted as c
   where c.recorded <> c.used;
 
@@ -54,14 +59,17 @@ begin
     from tally.pending_releases as p
     where p.organization_id = q.organization_id and p.quota_id = q.id
   ) as r
-  where (q.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+  where (q.organization_id = verify_ledger.only_organization
+    or verify_ledger.only_organization is null)
     and h.held <> q.reserved - r.released;
 
   return query
-  select 'an event that is to be folded exists', d.organization_id, 'event ' || e.id, 1::numeric, 0::numeric
+  select 'an event that is to be folded exists', d.organization_id, 'event ' || e.id,
+    1::numeric, 0::numeric
   from tally.usage_deltas as d
   cross join lateral unnest(d.event_ids, d.event_times) as e (id, created_at)
-  where (d.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+  where (d.organization_id = verify_ledger.only_organization
+    or verify_ledger.only_organization is null)
     and not exists (
       select from public.token_usage as u
       where u.organization_id = d.organization_id and u.created_at = e.created_at and u.id = e.id
@@ -71,11 +79,14 @@ begin
   select 'a settled hold has its event', h.organization_id, 'hold ' || h.id, 1::numeric, 0::numeric
   from public.usage_holds as h
   where h.state = 'settled'
-    and (h.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
-    and to_regclass('tally.token_usage_' || to_char(tally.uuid_time(h.event_id) at time zone 'UTC', 'YYYY_MM')) is not null
+    and (h.organization_id = verify_ledger.only_organization
+      or verify_ledger.only_organization is null)
+    and to_regclass('tally.token_usage_' || to_char(tally.uuid_time(h.event_id) at time zone 'UTC',
+      'YYYY_MM')) is not null
     and not exists (
       select from public.token_usage as u
-      where u.organization_id = h.organization_id and u.created_at = tally.uuid_time(h.event_id) and u.id = h.event_id
+      where u.organization_id = h.organization_id and u.created_at = tally.uuid_time(h.event_id)
+        and u.id = h.event_id
     );
 
   return query
@@ -87,11 +98,13 @@ begin
     from jsonb_each(u.classes) as k
     join tally.usage_classes as d on d.class = k.key and d.kind <> 'unit'
   ) as c
-  where (u.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+  where (u.organization_id = verify_ledger.only_organization
+    or verify_ledger.only_organization is null)
     and c.tokens <> u.total_tokens;
 
   return query
-  select 'the cost of an event is what its card says', u.organization_id, 'event ' || u.id, c.cost_usd, u.cost_usd
+  select 'the cost of an event is what its card says', u.organization_id, 'event ' || u.id,
+    c.cost_usd, u.cost_usd
   from public.token_usage as u
   join public.cost_estimates as e on e.id = u.price_id
   cross join lateral (
@@ -103,7 +116,8 @@ begin
     from jsonb_each(u.classes) as k
     where (k.value)::numeric <> 0
   ) as c
-  where (u.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+  where (u.organization_id = verify_ledger.only_organization
+    or verify_ledger.only_organization is null)
     and c.cost_usd is distinct from u.cost_usd;
 
   return query
@@ -117,7 +131,8 @@ begin
     where c.organization_id = q.organization_id
   ) as g
   where q.is_credit
-    and (q.organization_id = verify_ledger.only_organization or verify_ledger.only_organization is null)
+    and (q.organization_id = verify_ledger.only_organization
+      or verify_ledger.only_organization is null)
     and (least(q.current_usage, q.quota_limit) <> g.taken or q.quota_limit <> g.granted);
 end;
 $$;
@@ -126,7 +141,8 @@ revoke execute on function tally.verify_ledger(uuid) from public, anon, authenti
 grant execute on function tally.verify_ledger(uuid) to authenticated, service_role;
 
 create function public.verify_ledger(organization_id uuid default null)
-returns table (invariant text, violating_organization_id uuid, subject text, expected numeric, actual numeric)
+returns table (invariant text, violating_organization_id uuid, subject text, expected numeric,
+  actual numeric)
 language sql stable security invoker set search_path = ''
 as $$
   select v.* from tally.verify_ledger(verify_ledger.organization_id) as v

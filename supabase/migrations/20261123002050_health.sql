@@ -4,18 +4,21 @@ create function tally.old_snapshots(older_than interval)
 returns table (subject text, since timestamptz, hint text)
 language sql volatile security invoker set search_path = ''
 as $$
-  -- Under an old snapshot every change of a hot quota row leaves a version that nothing may clean up.
+  -- Under an old snapshot every change of a hot quota row leaves a version that nothing may clean
+  -- up.
   select format('%s %s of %s, process %s', a.state, a.backend_type,
       coalesce(nullif(a.application_name, ''), a.usename, 'unknown'), a.pid),
     a.xact_start,
-    format('Admissions slow down until it ends. End it with select pg_terminate_backend(%s).', a.pid)
+    format('Admissions slow down until it ends. End it with select pg_terminate_backend(%s).',
+      a.pid)
   from pg_catalog.pg_stat_activity as a
   where (a.backend_xmin is not null or a.backend_xid is not null)
     and a.xact_start <= clock_timestamp() - old_snapshots.older_than
     and a.backend_type <> 'autovacuum worker'
     and a.pid <> pg_catalog.pg_backend_pid()
   union all
-  select format('prepared transaction %s', p.gid), p.prepared, format('Commit it, or: rollback prepared %L.', p.gid)
+  select format('prepared transaction %s', p.gid), p.prepared,
+    format('Commit it, or: rollback prepared %L.', p.gid)
   from pg_catalog.pg_prepared_xacts as p
   where p.prepared <= clock_timestamp() - old_snapshots.older_than
 $$;
