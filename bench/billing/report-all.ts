@@ -4,6 +4,7 @@
  * MAX_REPORTS (all when absent).
  */
 import { chooseSink } from "../../supabase/functions/_tally/billing/choose-sink.ts";
+import { limitFetch, limitRate } from "../../supabase/functions/_tally/billing/limit-rate.ts";
 import { reportUsage } from "../../supabase/functions/_tally/billing/report-usage.ts";
 import { openDatabase } from "../../supabase/functions/_tally/database.ts";
 
@@ -13,10 +14,15 @@ const settings: Record<string, string> = {
   STRIPE_SECRET_KEY: "sk_test_bench",
   TALLY_STRIPE_API_URL: STRIPE_URL,
 };
+/** What Stripe takes in live mode, and the fake too. */
+const PER_SECOND = 1_000;
 const startedAt = performance.now();
 const count = await reportUsage({
   database: openDatabase(DATABASE_URL, 8),
-  sink: chooseSink((name) => settings[name], { fetch, now: Date.now }),
+  sink: chooseSink((name) => settings[name], {
+    fetch: limitFetch(fetch, limitRate(PER_SECOND)),
+    now: Date.now,
+  }),
   now: () => performance.now(),
   timeLimitMs: Number.POSITIVE_INFINITY,
   maxReports: MAX_REPORTS === undefined ? Number.POSITIVE_INFINITY : Number(MAX_REPORTS),

@@ -85,10 +85,9 @@ async function record(sql: Sql, customer: number, batch: number): Promise<void> 
     from generate_series(1, ${BATCH}::int) as n`;
 }
 
-/** Forgets what was reported, so that all of it is due again. */
+/** Forgets what was reported: customers and meters have not met, so that all of it is due again. */
 async function startOver(sql: Sql, fake: FakeStripe): Promise<void> {
   await sql`truncate public.billing_reports, tally.billing_accounts, tally.changed_hours`;
-  await sql`select tally.mark_billed_hours(null, now() - interval '3 days')`;
   fake.account.usage.forgetEvents();
 }
 

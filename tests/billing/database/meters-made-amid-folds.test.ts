@@ -79,7 +79,7 @@ test("what is being changed is not counted as it was by a report that runs meanw
   await use(id, 3);
   await sql`select public.set_billing_meter('changing', 'cost_usd', starts_at => '2020-01-01')`;
   await sql`select tally.tick()`;
-  const valueOf = async () =>
+  const billedSoFar = async () =>
     (
       await sql`
         select sum(value)::int as value from public.billing_reports
@@ -95,7 +95,7 @@ test("what is being changed is not counted as it was by a report that runs meanw
     select tally.lock_billing_accounts('{}', ${marked?.accounts}::text::tally.billing_accounts_to_open[])`;
   await other`commit`;
   await prepareAll();
-  expect(await valueOf()).toBe(1000);
+  expect(await billedSoFar()).toBe(1000);
 
   await other`begin`;
   await use(id, 3);
@@ -105,7 +105,7 @@ test("what is being changed is not counted as it was by a report that runs meanw
   await other`commit`;
   other.release();
   await prepareAll();
-  expect(await valueOf()).toBe(4001);
+  expect(await billedSoFar()).toBe(4001);
   expect(await sql`select * from public.verify_billing()`).toEqual([]);
 });
 
