@@ -160,7 +160,7 @@ comment on function tally.billed_amounts(uuid[], timestamptz[]) is
 revoke execute on function tally.billed_amounts(uuid[], timestamptz[]) from public, anon, authenticated;
 
 create function tally.add_billing_reports(
-  organization_ids uuid[], hours timestamptz[], at timestamptz, oldest interval)
+  organization_ids uuid[], hours timestamptz[], accounts tally.billing_accounts[], at timestamptz, oldest interval)
 returns integer
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -180,12 +180,12 @@ begin
     left join known as k on k.organization_id = b.organization_id and k.event_name = b.event_name and k.hour = b.hour
     where b.amount <> coalesce(k.amount, 0)
   ),
-  -- What has no account yet is left: all of its hours are marked again when it gets one.
   -- Rounded down as one running sum: no unit is lost between two reports, none is billed before it is whole.
+  -- A meter that the customer has no account of yet is left out: with the account all hours are marked again.
   chained as (
     select d.*, a.remainder + sum(d.amount) over (partition by d.organization_id, d.event_name order by d.hour) as upto
     from differences as d
-    join tally.billing_accounts as a on a.organization_id = d.organization_id and a.event_name = d.event_name
+    join unnest(add_billing_reports.accounts) as a on a.organization_id = d.organization_id and a.event_name = d.event_name
   ),
   carried as (
     update tally.billing_accounts as a
@@ -220,9 +220,9 @@ begin
   return v_added;
 end;
 $$;
-comment on function tally.add_billing_reports(uuid[], timestamptz[], timestamptz, interval) is
-  'Puts the differences of pairs of organization and hour among the reports. The caller holds their accounts.';
-revoke execute on function tally.add_billing_reports(uuid[], timestamptz[], timestamptz, interval)
+comment on function tally.add_billing_reports(uuid[], timestamptz[], tally.billing_accounts[], timestamptz, interval) is
+  'Puts the differences of pairs of organization and hour among the reports. The caller has locked the accounts.';
+revoke execute on function tally.add_billing_reports(uuid[], timestamptz[], tally.billing_accounts[], timestamptz, interval)
   from public, anon, authenticated;
 
 create function tally.mark_new_accounts(max_organizations integer)
@@ -253,26 +253,29 @@ comment on function tally.mark_new_accounts(integer) is
 revoke execute on function tally.mark_new_accounts(integer) from public, anon, authenticated;
 
 create function tally.lock_billing_accounts(organization_ids uuid[], opened tally.billing_accounts_to_open[])
-returns void
+returns tally.billing_accounts[]
 language sql volatile security definer set search_path = ''
 as $$
-  -- New and known ones in one order: two runs never wait for each other.
-  insert into tally.billing_accounts as a (organization_id, event_name, generation)
-  select o.organization_id, o.event_name, max(o.generation)
-  from (
-    select u.organization_id, u.event_name, u.generation from unnest(lock_billing_accounts.opened) as u
-    union all
-    select k.organization_id, k.event_name, k.generation from tally.billing_accounts as k
-    where k.organization_id = any (lock_billing_accounts.organization_ids)
-  ) as o
-  group by o.organization_id, o.event_name
-  order by o.organization_id, o.event_name
-  -- Locked also where nothing changes.
-  on conflict on constraint billing_accounts_pkey do update set generation = excluded.generation
-  where a.generation < excluded.generation
+  -- New and known ones in one order: two runs never wait for each other in a circle.
+  with locked as (
+    insert into tally.billing_accounts as a (organization_id, event_name, generation)
+    select o.organization_id, o.event_name, max(o.generation)
+    from (
+      select u.organization_id, u.event_name, u.generation from unnest(lock_billing_accounts.opened) as u
+      union all
+      select k.organization_id, k.event_name, k.generation from tally.billing_accounts as k
+      where k.organization_id = any (lock_billing_accounts.organization_ids)
+    ) as o
+    group by o.organization_id, o.event_name
+    order by o.organization_id, o.event_name
+    on conflict on constraint billing_accounts_pkey
+    do update set generation = greatest(a.generation, excluded.generation)
+    returning a.*
+  )
+  select array_agg(l::tally.billing_accounts) from locked as l
 $$;
 comment on function tally.lock_billing_accounts(uuid[], tally.billing_accounts_to_open[]) is
-  'Locks the accounts of organizations and opens others, in the order of everything that locks accounts.';
+  'Locks the accounts of organizations and opens others, in the order of everything that locks accounts; answers them as they are then.';
 revoke execute on function tally.lock_billing_accounts(uuid[], tally.billing_accounts_to_open[])
   from public, anon, authenticated;
 
@@ -285,6 +288,7 @@ declare
   v_opened tally.billing_accounts_to_open[];
   v_organizations uuid[];
   v_hours timestamptz[];
+  v_accounts tally.billing_accounts[];
 begin
   perform tally.require_operator('report usage');
   v_opened := tally.mark_new_accounts(least(prepare_billing_reports.max_hours, 200));
@@ -310,10 +314,11 @@ begin
   hours := coalesce(cardinality(v_hours), 0);
   reports := 0;
   if hours > 0 or cardinality(v_opened) > 0 then
-    perform tally.lock_billing_accounts(v_organizations, v_opened);
+    v_accounts := tally.lock_billing_accounts(v_organizations, v_opened);
   end if;
   if hours > 0 then
-    reports := tally.add_billing_reports(v_organizations, v_hours, prepare_billing_reports.at, prepare_billing_reports.oldest);
+    reports := tally.add_billing_reports(
+      v_organizations, v_hours, v_accounts, prepare_billing_reports.at, prepare_billing_reports.oldest);
   end if;
   return next;
 end;
