@@ -1,3 +1,4 @@
+import { countTokens } from "../count-tokens.ts";
 import {
   bearerOf,
   type Call,
@@ -8,7 +9,7 @@ import {
   limitOf,
   namedFrame,
 } from "../dialect.ts";
-import { textOf, totalInput } from "../plan-answer.ts";
+import { textOf } from "../plan-answer.ts";
 
 const ERROR_TYPES: Record<number, string> = {
   400: "invalid_request_error",
@@ -66,15 +67,7 @@ function readMessages(body: JsonObject): Call | string {
 }
 
 function readCount(body: JsonObject): Call | string {
-  const call = readPrompt(body);
-  if (typeof call === "string") return call;
-  return {
-    ...call,
-    stream: false,
-    withoutOutput: true,
-    free: true,
-    reply: ({ answer }) => ({ input_tokens: totalInput(answer.classes) }),
-  };
+  return countTokens(readPrompt(body), (input_tokens) => ({ input_tokens }));
 }
 
 function readPrompt(body: JsonObject) {

@@ -1,3 +1,4 @@
+import { countTokens } from "../count-tokens.ts";
 import {
   bearerOf,
   type Call,
@@ -139,15 +140,8 @@ function footer({ model, id }: Exchange): JsonObject {
 function readCount(model: string, body: JsonObject): Call | string {
   const contents = body.contents ?? objectAt(body, "generateContentRequest").contents;
   if (!Array.isArray(contents)) return "* CountTokensRequest.contents: contents is not specified";
-  return {
-    model,
-    stream: false,
-    prompt: textOf(contents),
-    messages: contents.length,
-    withoutOutput: true,
-    free: true,
-    reply: ({ answer }) => ({ totalTokens: totalInput(answer.classes) }),
-  };
+  const request = { model, prompt: textOf(contents), messages: contents.length };
+  return countTokens(request, (totalTokens) => ({ totalTokens }));
 }
 
 function readEmbed(model: string, body: JsonObject): Call | string {

@@ -1,3 +1,4 @@
+import { countTokens } from "../count-tokens.ts";
 import {
   bearerOf,
   type Call,
@@ -53,18 +54,10 @@ export function listModels(ids: string[]): JsonObject {
 }
 
 function readInputTokens(body: JsonObject): Call | string {
-  const call = readResponses(body);
-  if (typeof call === "string") return call;
-  return {
-    ...call,
-    stream: false,
-    withoutOutput: true,
-    free: true,
-    reply: ({ answer }) => ({
-      object: "response.input_tokens",
-      input_tokens: totalInput(answer.classes),
-    }),
-  };
+  return countTokens(readResponses(body), (input_tokens) => ({
+    object: "response.input_tokens",
+    input_tokens,
+  }));
 }
 
 function readEmbeddings(body: JsonObject): Call | string {
