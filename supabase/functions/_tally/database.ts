@@ -1,5 +1,9 @@
-import postgres from "postgres";
 import { TallyError } from "./errors.ts";
+import type { Connect } from "./postgres/open-connection.ts";
+import { openDriver } from "./postgres/open-driver.ts";
+import { ConnectionPool } from "./postgres/open-pool.ts";
+import { readPlainServer } from "./postgres/plain-server.ts";
+import type { Statement } from "./postgres/write-messages.ts";
 
 /** A value that a statement takes. Objects go as `$1::text::jsonb` with their JSON text. */
 export type Parameter = string | number | boolean | null;
@@ -18,6 +22,19 @@ export interface Database {
   queryAs<Row>(claims: UserClaims, statement: string, parameters: Parameter[]): Promise<Row[]>;
 }
 
+/** Statements on their way to the server. */
+export interface Pending {
+  /** Of the last statement. */
+  rows: Promise<Record<string, unknown>[]>;
+  cancel(): void;
+}
+
+/** A way to the server. */
+export interface Session {
+  /** Runs statements in one transaction. */
+  run(statements: readonly Statement[], prepares: boolean): Pending;
+}
+
 /** Longer than any statement here takes; what it protects from is a lock or a network that hangs. */
 const STATEMENT_DEADLINE_MS = 10_000;
 
@@ -33,45 +50,40 @@ const UNPREPARED = new Set(["26000", "42P05"]);
 
 /**
  * Opens a small pool and its first connection, so that it is there, or nearly, when the first
- * statement comes. A prepared statement takes one round trip instead of two; behind a transaction
- * pooler, which would mix them up, none is prepared. Numerics arrive as text, exact.
+ * statement comes. A step is one round trip. The server keeps a statement's plan, except behind a
+ * transaction pooler, which would mix statements up. Numerics arrive as text, exact.
  */
 export function openDatabase(url: string, poolSize: number, prepares = !isPooler(url)): Database {
+  const session = openSession(url, poolSize);
   let prepare = prepares;
-  const sql = postgres(url, {
-    max: poolSize,
-    prepare: prepares,
-    fetch_types: false,
-    idle_timeout: 30,
-    connect_timeout: 5,
-    onnotice: () => {},
-    connection: { application_name: "tallybase-functions" },
-  });
-  // The driver would open one more for a statement that comes while the first is being opened.
-  // A failure is not lost: the statement meets it again.
-  const opened = sql.unsafe("select 1").then(() => {}, () => {});
-  return {
-    async query<Row>(statement: string, parameters: Parameter[]) {
-      await opened;
-      const run = () => withDeadline<Row>(sql.unsafe(statement, parameters, { prepare }));
-      try {
-        return await run();
-      } catch (error) {
-        if (!prepare || !UNPREPARED.has((error as { code?: string }).code ?? "")) throw error;
-        // A pooler that cannot be told by its port.
-        prepare = false;
-        return await run();
-      }
-    },
-    async queryAs<Row>(claims: UserClaims, statement: string, parameters: Parameter[]) {
-      await opened;
-      const rows = await sql.begin(async (transaction) => {
-        await withDeadline(transaction.unsafe(BECOME_USER, [JSON.stringify(claims), claims.sub]));
-        return await withDeadline<Row>(transaction.unsafe(statement, parameters));
-      });
-      return rows as Row[];
-    },
+  const run = async <Row>(...statements: Statement[]): Promise<Row[]> => {
+    try {
+      return await withDeadline<Row>(session.run(statements, prepare));
+    } catch (error) {
+      const { code = "", routine } = error as { code?: string; routine?: string };
+      // A pooler that cannot be told by its port.
+      const isMixedUp = UNPREPARED.has(code);
+      if (!prepare || !isMixedUp && routine !== "RevalidateCachedQuery") throw error;
+      if (isMixedUp) prepare = false;
+      return await withDeadline<Row>(session.run(statements, prepare));
+    }
   };
+  return {
+    query: (text, parameters) => run({ text, parameters }),
+    queryAs: (claims, text, parameters) =>
+      run(
+        { text: BECOME_USER, parameters: [JSON.stringify(claims), claims.sub] },
+        { text, parameters },
+      ),
+  };
+}
+
+function openSession(url: string, poolSize: number): Session {
+  const { Deno } = globalThis as { Deno?: { connect: Connect } };
+  const server = readPlainServer(url);
+  return Deno === undefined || server === null
+    ? openDriver(url, poolSize)
+    : new ConnectionPool(server, poolSize, Deno.connect);
 }
 
 /** Supavisor and PgBouncer listen there when they share connections between transactions. */
@@ -80,11 +92,11 @@ function isPooler(url: string): boolean {
 }
 
 /** Client side, because poolers refuse or ignore `statement_timeout` as a connection setting. */
-async function withDeadline<Row>(query: postgres.PendingQuery<postgres.Row[]>): Promise<Row[]> {
+async function withDeadline<Row>({ rows, cancel }: Pending): Promise<Row[]> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      query.cancel();
+      cancel();
       reject(
         new TallyError("PT503", "The database did not answer in time.", {
           hint: "Try again in a moment.",
@@ -94,7 +106,7 @@ async function withDeadline<Row>(query: postgres.PendingQuery<postgres.Row[]>): 
     }, STATEMENT_DEADLINE_MS);
   });
   try {
-    return [...(await Promise.race([query, deadline]))] as Row[];
+    return await Promise.race([rows, deadline]) as Row[];
   } finally {
     clearTimeout(timer);
   }
