@@ -22,21 +22,24 @@ function endedHolds(code: string) {
   return { late, gateway: openGateway(provider, { answers: { settle_gateway_call: settle } }) };
 }
 
-test.each([
-  "PT410",
-  "PT409",
-])("a call whose hold has ended meanwhile (%s) is recorded by itself", async (code) => {
-  const { late, gateway } = endedHolds(code);
+test.each(["PT410", "PT409"])(
+  "a call whose hold has ended meanwhile (%s) is recorded by itself",
+  async (code) => {
+    const { late, gateway } = endedHolds(code);
 
-  const { response } = await quietly(() =>
-    gateway.openai().chat.completions.create(ask(`g-ended-${code}`)).withResponse(),
-  );
+    const { response } = await quietly(() =>
+      gateway
+        .openai()
+        .chat.completions.create(ask(`g-ended-${code}`))
+        .withResponse(),
+    );
 
-  expect(late).toEqual([false, true]);
-  expect(response.headers.get("x-tally-cost-usd")).toBe("0.5");
-  const [first, second] = gateway.settled();
-  expect(second).toEqual(first);
-});
+    expect(late).toEqual([false, true]);
+    expect(response.headers.get("x-tally-cost-usd")).toBe("0.5");
+    const [first, second] = gateway.settled();
+    expect(second).toEqual(first);
+  },
+);
 
 test("with a key of the caller: by its key first, then by itself", async () => {
   const { late, gateway } = endedHolds("PT409");
