@@ -15,7 +15,8 @@ create type tally.span_use as (
   duration_count bigint,
   duration_ms bigint
 );
-comment on type tally.span_use is 'Use within one span of time (numbered from 1) of one value of a dimension.';
+comment on type tally.span_use is
+  'Use within one span of time (numbered from 1) of one value of a dimension.';
 
 create function tally.folded_totals(organization_id uuid, boundaries timestamptz[])
 returns setof tally.span_use
@@ -27,17 +28,20 @@ begin
   with summed as materialized (
     select c.span, c.minus_span, sum(r.request_count)::bigint as request_count,
       sum(r.input_tokens)::bigint as input_tokens, sum(r.output_tokens)::bigint as output_tokens,
-      sum(r.cache_read_tokens)::bigint as cache_read_tokens, sum(r.cache_write_tokens)::bigint as cache_write_tokens,
-      sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units, sum(r.cost_usd) as cost_usd,
-      sum(r.unpriced_count)::bigint as unpriced_count, sum(r.duration_count)::bigint as duration_count,
-      sum(r.duration_ms)::bigint as duration_ms
+      sum(r.cache_read_tokens)::bigint as cache_read_tokens,
+      sum(r.cache_write_tokens)::bigint as cache_write_tokens,
+      sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units,
+      sum(r.cost_usd) as cost_usd, sum(r.unpriced_count)::bigint as unpriced_count,
+      sum(r.duration_count)::bigint as duration_count, sum(r.duration_ms)::bigint as duration_ms
     from tally.cut_range(folded_totals.boundaries, tally.rollup_levels('totals')) as c
     cross join lateral (
       -- Row by row: between the rows for everything stand those of each dimension.
       select t.*
-      from generate_series(c.starts_at, c.ends_at - interval '1 microsecond', c.minutes * interval '1 minute') as b (bucket_start)
+      from generate_series(c.starts_at, c.ends_at - interval '1 microsecond',
+        c.minutes * interval '1 minute') as b (bucket_start)
       join tally.usage_rollups as t
-        on t.organization_id = folded_totals.organization_id and t.actor_id = 0 and t.minutes = c.minutes
+        on t.organization_id = folded_totals.organization_id and t.actor_id = 0
+          and t.minutes = c.minutes
         and t.bucket_start = b.bucket_start and t.dimension_id = 0
       where c.minutes > 0
       offset 0
@@ -45,10 +49,12 @@ begin
     where c.minutes > 0
     group by c.span, c.minus_span
   )
-  select g.span, null::text, sum(g.sign * s.request_count)::bigint, sum(g.sign * s.input_tokens)::bigint, sum(g.sign * s.output_tokens)::bigint,
+  select g.span, null::text, sum(g.sign * s.request_count)::bigint,
+    sum(g.sign * s.input_tokens)::bigint, sum(g.sign * s.output_tokens)::bigint,
     sum(g.sign * s.cache_read_tokens)::bigint, sum(g.sign * s.cache_write_tokens)::bigint,
     sum(g.sign * s.reasoning_tokens)::bigint, sum(g.sign * s.units), sum(g.sign * s.cost_usd),
-    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint, sum(g.sign * s.duration_ms)::bigint
+    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint,
+    sum(g.sign * s.duration_ms)::bigint
   from summed as s
   cross join lateral (values (s.span, 1), (s.minus_span, -1)) as g (span, sign)
   where g.span is not null
@@ -57,12 +63,14 @@ end;
 $$;
 comment on function tally.folded_totals(uuid, timestamptz[]) is
   'What the rollups hold of spans, without filter or dimension.';
-revoke execute on function tally.folded_totals(uuid, timestamptz[]) from public, anon, authenticated;
+revoke execute on function tally.folded_totals(uuid, timestamptz[])
+  from public, anon, authenticated;
 
 create function tally.folded_use(
   organization_id uuid, boundaries timestamptz[], filter tally.report_filter, dimension text)
 returns setof tally.span_use
-language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off set work_mem = '32MB'
+language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
+  set work_mem = '32MB'
 as $$
 declare
   v_dimensions bigint[] := tally.passing_dimensions(folded_use.organization_id, folded_use.filter);
@@ -72,47 +80,57 @@ begin
   with summed as materialized (
     select c.span, c.minus_span, r.dimension_id, sum(r.request_count)::bigint as request_count,
       sum(r.input_tokens)::bigint as input_tokens, sum(r.output_tokens)::bigint as output_tokens,
-      sum(r.cache_read_tokens)::bigint as cache_read_tokens, sum(r.cache_write_tokens)::bigint as cache_write_tokens,
-      sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units, sum(r.cost_usd) as cost_usd,
-      sum(r.unpriced_count)::bigint as unpriced_count, sum(r.duration_count)::bigint as duration_count,
-      sum(r.duration_ms)::bigint as duration_ms
+      sum(r.cache_read_tokens)::bigint as cache_read_tokens,
+      sum(r.cache_write_tokens)::bigint as cache_write_tokens,
+      sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units,
+      sum(r.cost_usd) as cost_usd, sum(r.unpriced_count)::bigint as unpriced_count,
+      sum(r.duration_count)::bigint as duration_count, sum(r.duration_ms)::bigint as duration_ms
     from tally.cut_range(folded_use.boundaries, tally.rollup_levels('dimensions')) as c
     cross join lateral (
       select t.*
       from tally.usage_rollups as t
-      where t.organization_id = folded_use.organization_id and t.actor_id = 0 and t.minutes = c.minutes
+      where t.organization_id = folded_use.organization_id and t.actor_id = 0
+        and t.minutes = c.minutes
         and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
-        -- A filter, not a condition of the index: one scan of the range instead of one for each dimension.
+        -- A filter, not a condition of the index: one scan of the range instead of one for each
+        -- dimension.
         and (v_all and t.dimension_id <> 0 or t.dimension_id + 0 = any (v_dimensions))
       offset 0
     ) as r
     where c.minutes > 0
     group by c.span, c.minus_span, r.dimension_id
   )
-  select g.span, tally.dimension_value(folded_use.dimension, d.provider, d.model, d.tool_name, d.operation,
+  select g.span, tally.dimension_value(folded_use.dimension, d.provider, d.model,
+    d.tool_name, d.operation,
       d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok, null, null),
-    sum(g.sign * s.request_count)::bigint, sum(g.sign * s.input_tokens)::bigint, sum(g.sign * s.output_tokens)::bigint,
+    sum(g.sign * s.request_count)::bigint, sum(g.sign * s.input_tokens)::bigint,
+      sum(g.sign * s.output_tokens)::bigint,
     sum(g.sign * s.cache_read_tokens)::bigint, sum(g.sign * s.cache_write_tokens)::bigint,
     sum(g.sign * s.reasoning_tokens)::bigint, sum(g.sign * s.units), sum(g.sign * s.cost_usd),
-    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint, sum(g.sign * s.duration_ms)::bigint
+    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint,
+    sum(g.sign * s.duration_ms)::bigint
   from summed as s
   cross join lateral (values (s.span, 1), (s.minus_span, -1)) as g (span, sign)
-  join tally.usage_dimensions as d on d.organization_id = folded_use.organization_id and d.id = s.dimension_id
+  join tally.usage_dimensions as d on d.organization_id = folded_use.organization_id
+    and d.id = s.dimension_id
   where g.span is not null
   group by 1, 2;
 end;
 $$;
 comment on function tally.folded_use(uuid, timestamptz[], tally.report_filter, text) is
   'What the rollups hold of spans, by one dimension (or none) of the events that a filter lets through, whoever they are by.';
-revoke execute on function tally.folded_use(uuid, timestamptz[], tally.report_filter, text) from public, anon, authenticated;
+revoke execute on function tally.folded_use(uuid, timestamptz[], tally.report_filter, text)
+  from public, anon, authenticated;
 
 create function tally.folded_use_of_actors(
   organization_id uuid, boundaries timestamptz[], filter tally.report_filter, dimension text)
 returns setof tally.span_use
-language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off set work_mem = '32MB'
+language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
+  set work_mem = '32MB'
 as $$
 declare
-  v_dimensions bigint[] := tally.passing_dimensions(folded_use_of_actors.organization_id, folded_use_of_actors.filter);
+  v_dimensions bigint[] := tally.passing_dimensions(folded_use_of_actors.organization_id,
+    folded_use_of_actors.filter);
   v_actors bigint[] := array(
     select a.id
     from tally.usage_actors as a
@@ -122,22 +140,28 @@ declare
       and ((folded_use_of_actors.filter).api_key_id is null
         or array_position((folded_use_of_actors.filter).api_key_id, a.api_key_id::text) is not null)
   );
-  v_everybody boolean := (folded_use_of_actors.filter).user_id is null and (folded_use_of_actors.filter).api_key_id is null;
-  -- Without a filter on other attributes the rows of all dimensions together are enough, where there are any.
+  v_everybody boolean := (folded_use_of_actors.filter).user_id is null
+    and (folded_use_of_actors.filter).api_key_id is null;
+  -- Without a filter on other attributes the rows of all dimensions together are enough, where
+  -- there are any.
   v_totals boolean := coalesce(folded_use_of_actors.dimension in ('user_id', 'api_key_id'), true)
-    and not tally.has_conditions(folded_use_of_actors.filter) and tally.rollup_levels('actor_totals') <> '{}';
-  v_levels integer[] := tally.rollup_levels(case when v_totals then 'actor_totals' else 'actors' end);
+    and not tally.has_conditions(folded_use_of_actors.filter)
+    and tally.rollup_levels('actor_totals') <> '{}';
+  v_levels integer[] := tally.rollup_levels(case when v_totals then 'actor_totals'
+    else 'actors' end);
   v_least bigint := (select min(d) from unnest(v_dimensions) as d);
   v_most bigint := (select max(d) from unnest(v_dimensions) as d);
 begin
   return query
   with summed as materialized (
-    select r.span, r.minus_span, r.actor_id, r.dimension_id, sum(r.request_count)::bigint as request_count,
-      sum(r.input_tokens)::bigint as input_tokens, sum(r.output_tokens)::bigint as output_tokens,
-      sum(r.cache_read_tokens)::bigint as cache_read_tokens, sum(r.cache_write_tokens)::bigint as cache_write_tokens,
-      sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units, sum(r.cost_usd) as cost_usd,
-      sum(r.unpriced_count)::bigint as unpriced_count, sum(r.duration_count)::bigint as duration_count,
-      sum(r.duration_ms)::bigint as duration_ms
+    select r.span, r.minus_span, r.actor_id, r.dimension_id,
+      sum(r.request_count)::bigint as request_count, sum(r.input_tokens)::bigint as input_tokens,
+      sum(r.output_tokens)::bigint as output_tokens,
+      sum(r.cache_read_tokens)::bigint as cache_read_tokens,
+      sum(r.cache_write_tokens)::bigint as cache_write_tokens,
+      sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units,
+      sum(r.cost_usd) as cost_usd, sum(r.unpriced_count)::bigint as unpriced_count,
+      sum(r.duration_count)::bigint as duration_count, sum(r.duration_ms)::bigint as duration_ms
     from (
       select c.span, c.minus_span, l.*
       from tally.cut_range(folded_use_of_actors.boundaries, v_levels) as c
@@ -145,7 +169,8 @@ begin
       cross join lateral (
         select t.*
         from tally.usage_rollups as t
-        where t.organization_id = folded_use_of_actors.organization_id and t.actor_id = a.id and t.minutes = c.minutes
+        where t.organization_id = folded_use_of_actors.organization_id and t.actor_id = a.id
+          and t.minutes = c.minutes
           and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
           and t.dimension_id between v_least and v_most
         offset 0
@@ -158,7 +183,8 @@ begin
       cross join lateral (
         select t.*
         from tally.usage_rollups as t
-        where t.organization_id = folded_use_of_actors.organization_id and t.actor_id <> 0 and t.dimension_id = 0
+        where t.organization_id = folded_use_of_actors.organization_id and t.actor_id <> 0
+          and t.dimension_id = 0
           and t.minutes = c.minutes and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
           and (v_everybody or t.actor_id + 0 = any (v_actors))
         offset 0
@@ -168,22 +194,27 @@ begin
     where r.dimension_id = 0 or r.dimension_id = any (v_dimensions)
     group by r.span, r.minus_span, r.actor_id, r.dimension_id
   )
-  select g.span, tally.dimension_value(folded_use_of_actors.dimension, d.provider, d.model, d.tool_name, d.operation,
+  select g.span, tally.dimension_value(folded_use_of_actors.dimension, d.provider, d.model,
+    d.tool_name, d.operation,
       d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok, a.user_id, a.api_key_id),
-    sum(g.sign * s.request_count)::bigint, sum(g.sign * s.input_tokens)::bigint, sum(g.sign * s.output_tokens)::bigint,
+    sum(g.sign * s.request_count)::bigint, sum(g.sign * s.input_tokens)::bigint,
+      sum(g.sign * s.output_tokens)::bigint,
     sum(g.sign * s.cache_read_tokens)::bigint, sum(g.sign * s.cache_write_tokens)::bigint,
     sum(g.sign * s.reasoning_tokens)::bigint, sum(g.sign * s.units), sum(g.sign * s.cost_usd),
-    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint, sum(g.sign * s.duration_ms)::bigint
+    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint,
+    sum(g.sign * s.duration_ms)::bigint
   from summed as s
   cross join lateral (values (s.span, 1), (s.minus_span, -1)) as g (span, sign)
   left join tally.usage_dimensions as d
     on d.organization_id = folded_use_of_actors.organization_id and d.id = s.dimension_id
-  join tally.usage_actors as a on a.organization_id = folded_use_of_actors.organization_id and a.id = s.actor_id
+  join tally.usage_actors as a on a.organization_id = folded_use_of_actors.organization_id
+    and a.id = s.actor_id
   where g.span is not null
   group by 1, 2;
 end;
 $$;
 comment on function tally.folded_use_of_actors(uuid, timestamptz[], tally.report_filter, text) is
   'Like tally.folded_use, by or of certain users or API keys.';
-revoke execute on function tally.folded_use_of_actors(uuid, timestamptz[], tally.report_filter, text)
+revoke execute on function tally.folded_use_of_actors(uuid, timestamptz[],
+  tally.report_filter, text)
   from public, anon, authenticated;

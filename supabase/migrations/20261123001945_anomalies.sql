@@ -1,8 +1,10 @@
 -- Anomalies: hours whose cost stands out from what is usual at that time of day.
 
-create function tally.hourly_costs(organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb)
+create function tally.hourly_costs(organization_id uuid, starts_at timestamptz, ends_at timestamptz,
+  filters jsonb)
 returns table (hour timestamptz, dimension text, value text, cost_usd numeric)
-language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off set work_mem = '32MB'
+language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
+  set work_mem = '32MB'
 as $$
 declare
   v_filter tally.report_filter := tally.read_filters(hourly_costs.filters);
@@ -12,7 +14,8 @@ declare
   v_first timestamptz := hourly_costs.starts_at;
   v_last timestamptz := hourly_costs.ends_at;
   -- Hours of a timezone that is off by half an hour are no hours of the rollup.
-  v_minutes integer := case when 60 = any (v_levels) and v_first = date_bin('1 hour', v_first, timestamptz 'epoch')
+  v_minutes integer :=
+    case when 60 = any (v_levels) and v_first = date_bin('1 hour', v_first, timestamptz 'epoch')
     then 60 else 15 end;
 begin
   if hourly_costs.filters ?| array['user_id', 'api_key_id'] then
@@ -21,32 +24,40 @@ begin
   end if;
   return query
   select n.hour,
-    case grouping(n.model, n.tool_name) when 3 then 'organization' when 1 then 'model' else 'tool_name' end,
-    case grouping(n.model, n.tool_name) when 1 then n.model when 2 then n.tool_name end, sum(n.cost_usd)
+    case grouping(n.model, n.tool_name) when 3 then 'organization' when 1 then 'model'
+      else 'tool_name' end,
+    case grouping(n.model, n.tool_name) when 1 then n.model when 2 then n.tool_name end,
+      sum(n.cost_usd)
   from (
     select date_bin('1 hour', r.bucket_start, v_first) as hour, d.model, d.tool_name, r.cost_usd
     from tally.usage_rollups as r
-    join tally.usage_dimensions as d on d.organization_id = r.organization_id and d.id = r.dimension_id
-    where r.organization_id = hourly_costs.organization_id and r.actor_id = 0 and r.minutes = v_minutes
+    join tally.usage_dimensions as d on d.organization_id = r.organization_id
+      and d.id = r.dimension_id
+    where r.organization_id = hourly_costs.organization_id and r.actor_id = 0
+      and r.minutes = v_minutes
       and r.bucket_start >= v_first and r.bucket_start < v_last
       and (v_all and r.dimension_id <> 0 or r.dimension_id + 0 = any (v_dimensions))
     union all
     select date_bin('1 hour', p.bucket_start, v_first), p.model, p.tool_name, p.cost_usd
     from tally.pending_buckets as p
-    where p.organization_id = hourly_costs.organization_id and p.bucket_start >= v_first and p.bucket_start < v_last
-      and tally.passes(v_filter, p.provider, p.model, p.tool_name, p.operation, p.resource_type, p.service_tier, p.status,
-        p.unit_type, p.is_byok)
+    where p.organization_id = hourly_costs.organization_id and p.bucket_start >= v_first
+      and p.bucket_start < v_last
+      and tally.passes(v_filter, p.provider, p.model, p.tool_name, p.operation, p.resource_type,
+        p.service_tier, p.status, p.unit_type, p.is_byok)
   ) as n
   group by grouping sets ((n.hour), (n.hour, n.model), (n.hour, n.tool_name));
 end;
 $$;
 comment on function tally.hourly_costs(uuid, timestamptz, timestamptz, jsonb) is
   'Cost by hour of an organization, of each of its models and of each of its tools; hours without are not there.';
-revoke execute on function tally.hourly_costs(uuid, timestamptz, timestamptz, jsonb) from public, anon, authenticated;
+revoke execute on function tally.hourly_costs(uuid, timestamptz, timestamptz, jsonb)
+  from public, anon, authenticated;
 
-create function tally.cost_series(organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb)
+create function tally.cost_series(organization_id uuid, starts_at timestamptz, ends_at timestamptz,
+  filters jsonb)
 returns table (series bigint, dimension text, value text, hour timestamptz, cost_usd numeric)
-language plpgsql stable security definer set search_path = '' set jit = off set enable_mergejoin = off
+language plpgsql stable security definer set search_path = '' set jit = off
+  set enable_mergejoin = off
 as $$
 begin
   return query
@@ -64,7 +75,8 @@ begin
   hours as (
     select b.series, b.dimension, b.value, n.hour
     from begun as b
-    cross join lateral generate_series(b.hour, cost_series.ends_at - interval '1 hour', interval '1 hour') as n (hour)
+    cross join lateral generate_series(b.hour, cost_series.ends_at - interval '1 hour',
+      interval '1 hour') as n (hour)
   )
   select h.series, h.dimension, h.value, h.hour, coalesce(u.cost_usd, 0)
   from hours as h
@@ -73,13 +85,15 @@ end;
 $$;
 comment on function tally.cost_series(uuid, timestamptz, timestamptz, jsonb) is
   'Cost by hour of an organization, of each of its models and of each of its tools, from the first use of each on.';
-revoke execute on function tally.cost_series(uuid, timestamptz, timestamptz, jsonb) from public, anon, authenticated;
+revoke execute on function tally.cost_series(uuid, timestamptz, timestamptz, jsonb)
+  from public, anon, authenticated;
 
 create function tally.usage_anomalies(
   organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb, timezone text,
   threshold numeric, max_rows integer)
-returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp, dimension text,
-  value text, total_cost_usd numeric, expected_cost_usd numeric, score numeric, direction text)
+returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp,
+  dimension text, value text, total_cost_usd numeric, expected_cost_usd numeric, score numeric,
+  direction text)
 language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 declare
@@ -101,17 +115,20 @@ begin
   if v_first >= v_last then
     return;
   elsif v_last > v_first + interval '100 days' then
-    perform tally.fail('PT400', 'Anomalies may be looked for in at most 100 days.', 'starts_at, ends_at');
+    perform tally.fail('PT400', 'Anomalies may be looked for in at most 100 days.',
+      'starts_at, ends_at');
   end if;
   -- What is usual takes two weeks to know: those of the range, or before it what it lacks of them.
   v_from := least(v_first, v_last - interval '14 days');
   return query
   with hours as materialized (
     select h.*, sqrt(h.cost_usd::double precision) as root
-    from tally.cost_series(usage_anomalies.organization_id, v_from, v_last, usage_anomalies.filters) as h
+    from tally.cost_series(usage_anomalies.organization_id, v_from, v_last,
+      usage_anomalies.filters) as h
   ),
   series as materialized (
-    select h.series, count(*) as hours, 2 * count(*) filter (where h.cost_usd > 0) < count(*) as is_rare
+    select h.series, count(*) as hours, 2 * count(*) filter (where h.cost_usd > 0)
+      < count(*) as is_rare
     from hours as h
     group by h.series
     having count(*) >= 72 and count(*) filter (where h.cost_usd > 0) >= 24
@@ -150,41 +167,51 @@ begin
   )
   select d.hour, d.hour + interval '1 hour', d.hour at time zone v_timezone, d.dimension, d.value,
     d.cost_usd, trim_scale(round((d.middle * d.middle)::numeric, 6)),
-    round((d.difference / s.spread)::numeric, 2), case when d.difference > 0 then 'high' else 'low' end
+    round((d.difference / s.spread)::numeric, 2), case when d.difference > 0 then 'high'
+      else 'low' end
   from differences as d
   join spreads as s on s.series = d.series
   where d.hour >= v_first and s.spread > 0
     and abs(d.difference / s.spread) >= usage_anomalies.threshold
     -- A difference of pennies is no anomaly of an organization that spends dollars.
     and abs(d.cost_usd::double precision - d.middle * d.middle) >= (
-      select avg(h.cost_usd)::double precision / 2 from hours as h where h.dimension = 'organization')
+      select avg(h.cost_usd)::double precision / 2 from hours as h
+        where h.dimension = 'organization')
     -- The running hour can be too dear already, too cheap it cannot be yet.
     and (d.difference > 0 or d.hour + interval '1 hour' <= least(usage_anomalies.ends_at, now()))
   order by abs(d.difference / s.spread) desc, d.hour, d.dimension, d.value
   limit usage_anomalies.max_rows;
 end;
 $$;
-comment on function tally.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer) is
+comment on function tally.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text,
+  numeric, integer) is
   'Behind public.usage_anomalies.';
-revoke execute on function tally.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer)
+revoke execute on function tally.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text,
+  numeric, integer)
   from public, anon, authenticated;
-grant execute on function tally.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer)
+grant execute on function tally.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text,
+  numeric, integer)
   to authenticated, service_role;
 
 create function public.usage_anomalies(
   organization_id uuid, starts_at timestamptz, ends_at timestamptz, filters jsonb default '{}',
   timezone text default null, threshold numeric default 4, max_rows integer default 100)
-returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp, dimension text,
-  value text, total_cost_usd numeric, expected_cost_usd numeric, score numeric, direction text)
+returns table (bucket_start timestamptz, bucket_end timestamptz, local_start timestamp,
+  dimension text, value text, total_cost_usd numeric, expected_cost_usd numeric, score numeric,
+  direction text)
 language sql stable security invoker set search_path = ''
 as $$
   select r.*
-  from tally.usage_anomalies(usage_anomalies.organization_id, usage_anomalies.starts_at, usage_anomalies.ends_at,
-    usage_anomalies.filters, usage_anomalies.timezone, usage_anomalies.threshold, usage_anomalies.max_rows) as r
+  from tally.usage_anomalies(usage_anomalies.organization_id, usage_anomalies.starts_at,
+    usage_anomalies.ends_at, usage_anomalies.filters, usage_anomalies.timezone,
+    usage_anomalies.threshold, usage_anomalies.max_rows) as r
 $$;
-comment on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer) is
+comment on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text,
+  numeric, integer) is
   'Hours whose cost stands out, for the organization, a model or a tool (dimension, value), the most striking first. score is a robust z-score: how many standard deviations, by medians over the range, begun earlier where it is shorter than two weeks, the square root of the cost is away from that of the same hour of other days (weekends apart once there are two weeks). From the third day of use on. Errors: PT400, PT403.';
-revoke execute on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer)
+revoke execute on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text,
+  numeric, integer)
   from public, anon, authenticated;
-grant execute on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text, numeric, integer)
+grant execute on function public.usage_anomalies(uuid, timestamptz, timestamptz, jsonb, text,
+  numeric, integer)
   to authenticated, service_role;
