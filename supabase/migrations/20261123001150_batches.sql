@@ -1,5 +1,31 @@
 -- Batches: many events in one call; good ones land, bad ones are named.
 
+create function tally.staged_events(is_staged boolean)
+returns setof tally.event
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  if staged_events.is_staged then
+    return query execute 'select * from pg_temp.staged_events';
+  end if;
+end;
+$$;
+comment on function tally.staged_events(boolean) is
+  'The events that this session has copied into its temporary table staged_events (of tally.event); none unless asked.';
+revoke execute on function tally.staged_events(boolean) from public, anon, authenticated;
+
+create function tally.refuse_staged()
+returns jsonb
+language plpgsql volatile security invoker set search_path = ''
+as $$
+begin
+  perform tally.fail('22000', 'A staged event is not plain.', null, 'Send these events with import_usage().');
+  return null;
+end;
+$$;
+comment on function tally.refuse_staged() is 'Raises that staged events must be sent as JSON, which says what is wrong with each.';
+revoke execute on function tally.refuse_staged() from public, anon, authenticated;
+
 create function tally.write_events(
   events jsonb, skipped integer[], at timestamptz, late_limit interval, out recorded integer, out rejected jsonb)
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
@@ -23,12 +49,17 @@ begin
         timestamptz 'epoch' + ('x' || translate(left(e.id::text, 13), '-', ''))::bit(48)::bigint * interval '1 millisecond'
       end as happened_at,
       coalesce(e.service_tier, 'standard') as tier
-    from rows from (
-      jsonb_populate_recordset(null::tally.event, write_events.events), jsonb_array_elements(write_events.events)
-    ) with ordinality as e (organization_id, id, created_at, provider, model, tool_name, operation, resource_type,
-      service_tier, status, user_id, api_key_id, execution_id, session_id, workflow_id, input_tokens, output_tokens,
-      classes, units, unit_type, cost_usd, duration_ms, is_estimated, is_byok, idempotency_key, request_metadata,
-      raw, place)
+    from (
+      select j.*
+      from rows from (
+        jsonb_populate_recordset(null::tally.event, write_events.events), jsonb_array_elements(write_events.events)
+      ) with ordinality as j (organization_id, id, created_at, provider, model, tool_name, operation, resource_type,
+        service_tier, status, user_id, api_key_id, execution_id, session_id, workflow_id, input_tokens, output_tokens,
+        classes, units, unit_type, cost_usd, duration_ms, is_estimated, is_byok, idempotency_key, request_metadata,
+        raw, place)
+      union all
+      select t.*, null::jsonb, 0 from tally.staged_events(write_events.events is null) as t
+    ) as e
     where e.place <> all (write_events.skipped)
   ),
   span as materialized (
@@ -102,7 +133,7 @@ begin
       k.idempotency_key, k.request_metadata, case when k.cost_usd is null then c.price_id end as price_id, c.priced_model,
       p.refusal, k.raw,
       coalesce(p.refusal is null and p.factor is not null and c.from_tokens is not null
-        and k.raw - '{organization_id,provider,model,id,input_tokens,output_tokens,created_at,classes,request_metadata,idempotency_key,tool_name,user_id,session_id,duration_ms,operation,status,api_key_id,service_tier,resource_type,workflow_id,execution_id,units,unit_type,is_estimated,is_byok,cost_usd}'::text[] = '{}'
+        and (k.raw is null or k.raw - '{organization_id,provider,model,id,input_tokens,output_tokens,created_at,classes,request_metadata,idempotency_key,tool_name,user_id,session_id,duration_ms,operation,status,api_key_id,service_tier,resource_type,workflow_id,execution_id,units,unit_type,is_estimated,is_byok,cost_usd}'::text[] = '{}')
         and (k.classes is null or k.classes - '{input,cache_read,cache_write,output,reasoning}'::text[] = '{}')
         and num_nonnulls(k.input_tokens, k.output_tokens, k.classes, k.units, k.cost_usd) > 0
         and least(k.input, k.output, k.cache_read, k.cache_write, k.reasoning) >= 0
@@ -134,7 +165,8 @@ begin
   odd as materialized (
     select j.place, c.event, c.price_id, c.priced_model, coalesce(c.problem, j.refusal) as problem
     from judged as j
-    cross join lateral tally.check_event(j.raw, write_events.at, write_events.late_limit) as c
+    cross join lateral tally.check_event(
+      coalesce(j.raw, tally.refuse_staged()), write_events.at, write_events.late_limit) as c
     where not j.is_plain
   ),
   eligible as not materialized (
@@ -193,7 +225,7 @@ begin
 end;
 $$;
 comment on function tally.write_events(jsonb, integer[], timestamptz, interval) is
-  'Records the events of a JSON array but those at the skipped places (from 1): how many, and which were rejected. Raises when a value has the wrong type, a month has no partition, or one is recorded already.';
+  'Records the events of a JSON array (null: those that are staged) but those at the skipped places (from 1): how many, and which were rejected. Raises when a value has the wrong type, a month has no partition, or one is recorded already.';
 revoke execute on function tally.write_events(jsonb, integer[], timestamptz, interval) from public, anon, authenticated;
 
 create function tally.find_known_events(events jsonb, skipped integer[], out known integer[], out repeated integer[])
@@ -398,3 +430,16 @@ comment on function public.import_usage(jsonb) is
   'track_usage_batch for usage of any age (operator): the partitions of its months are made. What was recorded before comes back as a duplicate, so an import that stopped halfway is run again.';
 revoke execute on function public.import_usage(jsonb) from public, anon, authenticated;
 grant execute on function public.import_usage(jsonb) to service_role;
+
+create function tally.import_staged()
+returns integer
+language plpgsql volatile security definer set search_path = '' set jit = off
+as $$
+begin
+  perform tally.require_operator('import usage');
+  return (tally.write_events(null, '{}', now(), interval '100 years')).recorded;
+end;
+$$;
+comment on function tally.import_staged() is
+  'import_usage for the events that this session has copied into its temporary table staged_events (of tally.event): all or none. Raises unless every one is plain and new, and its month has a partition; then import_usage() takes them.';
+revoke execute on function tally.import_staged() from public, anon, authenticated;

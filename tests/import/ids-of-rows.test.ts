@@ -87,7 +87,7 @@ test.each([
       event: JSON.stringify(event),
     },
   ]);
-  expect(events.map(({ line, month }) => ({ line, month }))).toEqual([
+  expect(events.map(({ row, month }) => ({ line: row.line, month }))).toEqual([
     { line: 3, month: "2026-01" },
   ]);
 });

@@ -38,5 +38,5 @@ export async function prepareRows(rows: EventRow[]): Promise<Batch> {
 /** The ids that these rows are sent with. */
 export async function idsOf(rows: EventRow[]): Promise<string[]> {
   const { events } = await prepareRows(rows);
-  return events.map((event) => JSON.parse(event.text).id);
+  return events.map(({ row, mintedId }) => mintedId ?? String(row.id));
 }

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { CliError } from "../cli-error.ts";
 import { askToCheck, type Estimate } from "../import/check-events.ts";
 import { Rejections } from "../import/collect-rejections.ts";
+import { copyEvents } from "../import/copy-events.ts";
 import { foldPending } from "../import/fold-pending.ts";
 import { type ImportCounts, importEvents } from "../import/import-events.ts";
 import { chooseFormat, type InputFormat, openInput } from "../import/open-input.ts";
@@ -27,7 +28,7 @@ Exit code 1: some events were rejected.
   --rejects <file>        Write what was rejected as NDJSON: line, reason and event
   --json                  For programs: one object
   --database-url <url>    Default: TALLY_DB_URL, DATABASE_URL, SUPABASE_DB_URL or the local stack
-  --batch <number>        Events in one statement, 1 to 10000. Default: 1000
+  --batch <number>        Events in one statement, 1 to 10000. Default: 2000
   --connections <number>  Statements at once, 1 to 32. Default: 4
   --project <dir>         Default: the project of this directory
   --state-dir <dir>       Default: .tallybase in the project`;
@@ -82,7 +83,7 @@ async function importFile(options: ImportOptions): Promise<ImportResult> {
   await importEvents({
     sql,
     batches: prepareEvents(rows, options.batch),
-    ask: isDryRun ? ask : askToRecord,
+    ways: isDryRun ? { ask, copy: null } : { ask: askToRecord, copy: copyEvents },
     connections,
     rejections,
     counts,
@@ -116,7 +117,7 @@ function readOptions(args: string[]): ImportOptions | null {
       rejects: { type: "string" },
       json: { type: "boolean", default: false },
       "database-url": { type: "string" },
-      batch: { type: "string", default: "1000" },
+      batch: { type: "string", default: "2000" },
       connections: { type: "string", default: "4" },
       project: { type: "string", default: "." },
       "state-dir": { type: "string" },

@@ -5,16 +5,27 @@ export interface Problem {
   message: string;
 }
 
+/** An event as the text of its CSV row. */
+export interface CsvText {
+  /** The columns of the file, all of which are columns of an event. */
+  columns: readonly string[];
+  row: string;
+}
+
 /** One event of a file, as it was read. */
 export interface EventRow {
   /** Where it begins in the file, from 1. */
   line: number;
+  id: unknown;
+  createdAt: unknown;
+  /** What a COPY reads; null where only JSON says it. */
+  csv: CsvText | null;
   /** The event as the text of a JSON object. Numbers keep every digit that the file has. */
   text: string;
   /** Its values, for looking at. */
   fields: Record<string, unknown>;
   /** Why it cannot be sent at all. */
-  problem?: Problem;
+  problem?: Problem | undefined;
 }
 
 /** An event that was not recorded. */
@@ -26,11 +37,9 @@ export interface Rejection extends Problem {
 
 /** An event that can be sent. */
 export interface PreparedEvent {
-  line: number;
-  /** What is sent: the event with its id, as the text of a JSON object. */
-  text: string;
-  /** The event as the file has it. */
-  original: string;
+  row: EventRow;
+  /** The id that was made for it; null: it has one. */
+  mintedId: string | null;
   /** Its month in UTC, such as `2026-01`: the partition it belongs to. */
   month: string;
 }

@@ -5,7 +5,7 @@ import { explainRefusal } from "./explain-refusal.ts";
 import { foldOnce } from "./fold-pending.ts";
 import { createPartitionMaker } from "./make-partitions.ts";
 import type { Batch } from "./prepare-events.ts";
-import { type Ask, sendEvents } from "./send-events.ts";
+import { sendEvents, type Ways } from "./send-events.ts";
 
 /** How far an import is. */
 export interface ImportCounts {
@@ -21,7 +21,7 @@ export interface ImportCounts {
 export interface ImportTask {
   sql: Sql;
   batches: AsyncIterable<Batch>;
-  ask: Ask;
+  ways: Ways;
   /** Batches on their way at once. */
   connections: number;
   rejections: Rejections;
@@ -77,9 +77,9 @@ async function importBatch(
   batch: Batch,
   makePartitions: (months: Iterable<string>) => Promise<void>,
 ): Promise<void> {
-  const { sql, ask, counts, rejections } = task;
+  const { sql, ways, counts, rejections } = task;
   if (!task.isDryRun) await makePartitions(batch.events.map((event) => event.month));
-  const answer = await sendEvents(sql, ask, batch.events, () => {
+  const answer = await sendEvents(sql, ways, batch.events, () => {
     counts.retries += 1;
   });
   counts.events += batch.events.length + batch.rejected.length;

@@ -34,22 +34,22 @@ export async function* prepareEvents(
 }
 
 function prepareEvent(row: EventRow, seen: EqualRows): PreparedEvent | { problem: Problem } {
+  const { id, createdAt } = row;
+  const time = typeof createdAt === "string" ? parseTime(createdAt) : null;
+  const hasId = id !== undefined && id !== null;
+  // What a COPY takes is looked at only when the database does not take it.
+  if (hasId && time !== null && row.csv) return { row, mintedId: null, month: monthOf(time) };
   if (row.problem) return { problem: row.problem };
-  const { id, created_at: createdAt } = row.fields;
   if (createdAt === undefined || createdAt === null) {
     return blame("created_at is missing: an import must say when each event happened.");
   }
-  const time = typeof createdAt === "string" ? parseTime(createdAt) : null;
   if (time === null) {
     return blame(
       `created_at must be a time with its zone, such as 2026-01-31T12:00:00Z, not ${JSON.stringify(createdAt).slice(0, 80)}.`,
     );
   }
-  const base = { line: row.line, original: row.text, month: monthOf(time) };
-  if (id !== undefined && id !== null) return { ...base, text: row.text };
-  // The last of two equal keys counts, so that it also replaces an id that is null.
-  const text = `${row.text.slice(0, -1)},"id":"${mintRowId(time, row.fields, seen)}"}`;
-  return { ...base, text };
+  const mintedId = hasId ? null : mintRowId(time, row.fields, seen);
+  return { row, mintedId, month: monthOf(time) };
 }
 
 const monthsByDay = new Map<number, string>();

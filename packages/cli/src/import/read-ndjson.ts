@@ -39,10 +39,11 @@ function readLine(content: string, line: number, skip: ReadonlySet<string>): Eve
       throw new CliError(`Line ${line}: there is no field ${key} in an event.`, hintAtColumns(key));
     }
   }
-  if (!hasSurplus) return { line, text: content, fields };
+  const base = { line, id: fields.id, createdAt: fields.created_at, csv: null };
+  if (!hasSurplus) return { ...base, text: content, fields };
   const isWanted = (key: string) => Object.hasOwn(EVENT_COLUMNS, key) && !skip.has(key);
   return {
-    line,
+    ...base,
     text: JSON.stringify(pick(parseExactly(content), isWanted)),
     fields: pick(fields, isWanted),
   };

@@ -5,6 +5,8 @@ export interface CsvRecord {
   /** Where it begins in the file, from 1. */
   line: number;
   fields: string[];
+  /** As it stands in the file, without the end of its last line. */
+  text: string;
 }
 
 /** A row longer than this is no event: a quote was never closed. */
@@ -38,10 +40,9 @@ class Splitter {
     const records: CsvRecord[] = [];
     try {
       while (this.#at < this.#text.length) {
-        const line = this.#line;
-        const fields = this.#readRow(isEnd);
-        if (!fields) break;
-        if (fields.length > 1 || fields[0] !== "") records.push({ line, fields });
+        const record = this.#readRow(isEnd);
+        if (!record) break;
+        if (record.text !== "") records.push(record);
       }
       if (this.#text.length - this.#at > MAX_ROW_CHARACTERS) {
         this.#refuse(
@@ -55,8 +56,8 @@ class Splitter {
     if (records.length > 0) yield records;
   }
 
-  /** The fields of the next row; null when the text ends before it does. */
-  #readRow(isEnd: boolean): string[] | null {
+  /** The next row; null when the text ends before it does. */
+  #readRow(isEnd: boolean): CsvRecord | null {
     const text = this.#text;
     const fields: string[] = [];
     let at = this.#at;
@@ -79,9 +80,10 @@ class Splitter {
       if (isQuoted) lines += countLineFeeds(field);
       at = end + 1;
       if (next === COMMA) continue;
+      const record = { line: this.#line, fields, text: text.slice(this.#at, end) };
       this.#at = next === CARRIAGE_RETURN ? at + 1 : at;
       this.#line += lines;
-      return fields;
+      return record;
     }
   }
 
