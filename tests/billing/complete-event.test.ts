@@ -35,6 +35,24 @@ test("features beyond those that the event lists are fetched", async () => {
   expect(listedIn(await completeEvent(event, () => world.stripe))).toEqual(keysOf(130));
 });
 
+test("items of a subscription beyond those that the event lists are fetched, unless it is over", async () => {
+  const items = Array.from({ length: 12 }, (_, index) =>
+    world.fake.account.store("si", "subscription_item", {
+      subscription: "sub_1",
+      price: { lookup_key: `price_${index}` },
+    }),
+  );
+  const list = { object: "list", has_more: true, data: items.slice(0, 10) };
+  const event = (type: string) => ({
+    type,
+    data: { object: { id: "sub_1", customer: "cus_1", status: "active", items: list } },
+  });
+  const whole = await completeEvent(event("customer.subscription.updated"), () => world.stripe);
+  expect(whole).toMatchObject({ data: { object: { status: "active", items: { data: items } } } });
+  const over = event("customer.subscription.deleted");
+  expect(await completeEvent(over, () => world.stripe)).toBe(over);
+});
+
 test("an event that is whole asks nothing", async () => {
   const nobody = () => {
     throw new Error("asked");

@@ -67,6 +67,17 @@ export const OBJECT_ROUTES: Route[] = [
   },
   {
     method: "GET",
+    path: "/v1/subscription_items",
+    shapes: { ...PAGE, subscription: required(text()) },
+    answer: ({ account, values }) => {
+      const items = account
+        .list("subscription_item")
+        .filter(({ subscription }) => subscription === values.subscription);
+      return pageOf(items, values, "/v1/subscription_items");
+    },
+  },
+  {
+    method: "GET",
     path: "/v1/entitlements/active_entitlements",
     shapes: { ...PAGE, customer: required(text()) },
     answer: ({ account, values }) => {

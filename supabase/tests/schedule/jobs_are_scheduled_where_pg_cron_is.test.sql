@@ -1,5 +1,5 @@
 begin;
-select plan(2);
+select plan(3);
 
 select case
   when exists (select from pg_extension where extname = 'pg_cron') then
@@ -11,6 +11,10 @@ select case
     hasnt_schema('cron', 'without pg_cron nothing is scheduled')
 end;
 
+select is(
+  tests.error_of('select tally.schedule_tidy_up()') ->> 'code',
+  case when not exists (select from pg_extension where extname = 'pg_cron') then 'PT503' end,
+  'it can be scheduled again, or the error says what is missing');
 select lives_ok('select tally.tick()', 'what is scheduled can be called by anything else as well');
 
 select * from finish();

@@ -113,6 +113,8 @@ test("only the secret key reports; members read what was", async () => {
   expect((await fetch(`${stack.FUNCTIONS_URL}/stripe-report`, { method: "POST" })).status).toBe(
     401,
   );
+  // As pg_net sends it.
+  expect((await report({})).status).toBe(200);
   const wrong = await report({
     reconcile: { starts_at: "2026-01-01T00:30:00Z", ends_at: "2026-01-02T00:00:00Z" },
   });
@@ -131,6 +133,19 @@ test("only the secret key reports; members read what was", async () => {
   }, WAIT);
   await member.from("billing_reports").update({ value: 0 }).gte("seq", 0);
   expect((await member.from("billing_reports").select("value")).data).toEqual([{ value: 500_000 }]);
+});
+
+test("a database that cannot call functions by itself says what it lacks", async () => {
+  const operator = createClient(stack.API_URL, stack.SECRET_KEY);
+  const { status, error } = await operator.rpc("schedule_functions", {
+    functions_url: stack.FUNCTIONS_URL,
+    secret_key: stack.SECRET_KEY,
+  });
+  expect([status, error?.code, error?.message]).toEqual([
+    503,
+    "PT503",
+    "This database cannot call functions by itself: it lacks pg_cron, pg_net, supabase_vault.",
+  ]);
 });
 
 test("the command line sets up, reports, compares and shows drift", async () => {

@@ -16,7 +16,8 @@ export async function completeEvent(
 ): Promise<JsonObject> {
   const { data } = event;
   const object = isJsonObject(data) ? data.object : null;
-  if (!isJsonObject(object)) return event;
+  // Of what is over nothing is left to fetch.
+  if (!isJsonObject(object) || event.type === "customer.subscription.deleted") return event;
   const name = String(event.type).startsWith("customer.subscription.") ? "items" : "entitlements";
   const list = object[name];
   if (!isJsonObject(list) || list.has_more !== true) return event;
