@@ -44,6 +44,7 @@ function setUp(options: { hidesUsage?: boolean; idleMs?: number } = {}) {
     onEnd: async (outcome) => {
       outcomes.push(outcome);
       resolve(outcome);
+      return null;
     },
   });
   return {
@@ -112,6 +113,7 @@ test("the call is recorded before the last frame leaves", async () => {
     onEnd: async () => {
       await new Promise((resolve) => setImmediate(resolve));
       isRecorded = true;
+      return null;
     },
   });
 
@@ -138,6 +140,7 @@ test("a client that leaves while its call is being recorded disturbs nothing", a
       outcomes.push(status);
       end();
       await isBack;
+      return null;
     },
   }).getReader();
 

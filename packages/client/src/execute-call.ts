@@ -40,7 +40,10 @@ export async function executeCall(
   try {
     const response = await session.transport.callGateway(wire.path(request), {
       body: wire.body(request),
-      headers: headersOf(session, context),
+      headers: {
+        ...headersOf(session, context),
+        ...(request.stream && { "x-tally-stream-cost": "1" }),
+      },
       signal: stop.signal,
     });
     if (!response.ok) throw await readRefusal(request.provider, response);
@@ -102,10 +105,19 @@ function openStream(chat: RunningChat, release: () => void): AIModelStream {
   const accumulator = createStreamAccumulator(provider);
   const usageId = response.headers.get("x-tally-usage-id");
   let content = "";
+  /** As the gateway tells it after the last frame, to readers who may not ask the database too. */
+  let cost: number | null = null;
+  const readComment = (comment: string) => {
+    const told = comment.startsWith("tally ") ? at(parse(comment.slice(6)), "cost_usd") : null;
+    if (typeof told === "string") cost = Number(told);
+  };
   async function* read(): AsyncGenerator<string, void, undefined> {
     let isRead = false;
     try {
-      for await (const { data } of parseEventStream(response.body ?? new ReadableStream())) {
+      for await (const { data } of parseEventStream(
+        response.body ?? new ReadableStream(),
+        readComment,
+      )) {
         const event = parse(data);
         const broken = at(event, "error");
         if (broken) throw new ProviderError(provider, 0, event);
@@ -133,7 +145,7 @@ function openStream(chat: RunningChat, release: () => void): AIModelStream {
       return {
         content,
         usage: totals(usage?.input_tokens, usage?.output_tokens),
-        cost: await askCost(session, usageId),
+        cost: cost ?? (await askCost(session, usageId)),
         model: model ?? request.model,
         provider,
         usageId,

@@ -18,6 +18,7 @@ export interface EventStreamParser {
  * or LF or CR, comments, data of several lines, a byte order mark.
  *
  * @param onEvent Called once per event that has data, in order, during `push` or `end`.
+ * @param onComment Called with the text of each comment.
  *
  * @example
  * ```ts
@@ -28,6 +29,7 @@ export interface EventStreamParser {
  */
 export function createEventStreamParser(
   onEvent: (event: ServerSentEvent) => void,
+  onComment?: (text: string) => void,
 ): EventStreamParser {
   const decoder = new TextDecoder();
   // A line in pieces: searched and joined once, so that megabytes in one line stay linear.
@@ -46,6 +48,7 @@ export function createEventStreamParser(
   function readLine(line: string): void {
     if (line === "") return dispatch();
     const colon = line.indexOf(":");
+    if (colon === 0) return onComment?.(line.slice(1).trim());
     const key = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
     if (key === "data") data.push(value);
@@ -92,12 +95,14 @@ export function createEventStreamParser(
  * Reads a whole event stream.
  *
  * @param source The text, or a stream of its bytes; a stream is cancelled when the loop is left.
+ * @param onComment Called with the text of each comment.
  */
 export async function* parseEventStream(
   source: string | ReadableStream<Uint8Array>,
+  onComment?: (text: string) => void,
 ): AsyncGenerator<ServerSentEvent, void, undefined> {
   let ready: ServerSentEvent[] = [];
-  const parser = createEventStreamParser((event) => ready.push(event));
+  const parser = createEventStreamParser((event) => ready.push(event), onComment);
   const take = () => {
     const taken = ready;
     ready = [];

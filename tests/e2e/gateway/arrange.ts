@@ -12,17 +12,22 @@ import { sql, stack } from "../functions/arrange.ts";
 export const GATEWAY = `${stack.FUNCTIONS_URL}/gateway`;
 
 /** Every SDK, each changed in two lines: the address and the key. */
-export function openClients(apiKey: string, gateway = GATEWAY) {
+export function openClients(
+  apiKey: string,
+  gateway = GATEWAY,
+  headers: Record<string, string> = {},
+) {
+  const own = { apiKey, maxRetries: 0, defaultHeaders: headers };
   return {
-    openai: new OpenAI({ apiKey, baseURL: `${gateway}/openai/v1`, maxRetries: 0 }),
-    xai: new OpenAI({ apiKey, baseURL: `${gateway}/xai/v1`, maxRetries: 0 }),
-    anthropic: new Anthropic({ apiKey, baseURL: `${gateway}/anthropic`, maxRetries: 0 }),
-    google: new GoogleGenAI({ apiKey, httpOptions: { baseUrl: `${gateway}/google` } }),
+    openai: new OpenAI({ ...own, baseURL: `${gateway}/openai/v1` }),
+    xai: new OpenAI({ ...own, baseURL: `${gateway}/xai/v1` }),
+    anthropic: new Anthropic({ ...own, baseURL: `${gateway}/anthropic` }),
+    google: new GoogleGenAI({ apiKey, httpOptions: { baseUrl: `${gateway}/google`, headers } }),
     vercel: {
-      openai: createOpenAI({ apiKey, baseURL: `${gateway}/openai/v1` }),
-      anthropic: createAnthropic({ apiKey, baseURL: `${gateway}/anthropic/v1` }),
-      google: createGoogleGenerativeAI({ apiKey, baseURL: `${gateway}/google/v1beta` }),
-      xai: createXai({ apiKey, baseURL: `${gateway}/xai/v1` }),
+      openai: createOpenAI({ apiKey, headers, baseURL: `${gateway}/openai/v1` }),
+      anthropic: createAnthropic({ apiKey, headers, baseURL: `${gateway}/anthropic/v1` }),
+      google: createGoogleGenerativeAI({ apiKey, headers, baseURL: `${gateway}/google/v1beta` }),
+      xai: createXai({ apiKey, headers, baseURL: `${gateway}/xai/v1` }),
     },
   };
 }

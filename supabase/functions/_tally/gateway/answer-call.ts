@@ -10,6 +10,7 @@ import { passedBackHeaders, readAnswer, type UpstreamResult } from "./send-upstr
 import { type RunningCall, settleCall } from "./settle-call.ts";
 import { FrameSplitter, NO_FRAMES, type Splitter } from "./split-frames.ts";
 import { ArraySplitter } from "./split-json-array.ts";
+import { costComment } from "./tell-cost.ts";
 
 type Answer = Extract<UpstreamResult, { kind: "answer" }>;
 
@@ -138,8 +139,9 @@ function passOnStream(
     abortUpstream: abort,
     onEnd: async ({ status, end, text }) => {
       stopKeeping();
-      await settleCall(running, context, { status, ...end }, text);
+      const settlement = await settleCall(running, context, { status, ...end }, text);
       over();
+      return splitter instanceof FrameSplitter ? costComment(request.headers, settlement) : null;
     },
   });
   const headers = withTallyHeaders(response, running, null);

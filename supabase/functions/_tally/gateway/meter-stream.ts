@@ -22,8 +22,11 @@ export interface MeterStreamOptions {
   clientGone: AbortSignal;
   /** Stops the request to the provider. */
   abortUpstream: () => void;
-  /** Called once. The client sees the end of a stream that ends by itself only after it resolved. */
-  onEnd: (outcome: StreamOutcome) => Promise<void>;
+  /**
+   * Called once. The client sees the end of a stream that ends by itself only after it resolved; what it
+   * resolves to is sent after that end.
+   */
+  onEnd: (outcome: StreamOutcome) => Promise<Uint8Array | null>;
 }
 
 class Silence extends Error {}
@@ -48,7 +51,7 @@ export function meterStream(
   const upstream = source.getReader();
   const watch = new SilenceWatch(idleMs);
   const text = new EmittedText();
-  let ended: Promise<void> | undefined;
+  let ended: Promise<Uint8Array | null> | undefined;
   /** Nothing more may be given to the client: it has left, or was told of a failure. */
   let isClosed = false;
 
@@ -83,13 +86,13 @@ export function meterStream(
     return isDelivered;
   }
 
-  function finish(how: StreamOutcome["status"]): Promise<void> {
+  function finish(how: StreamOutcome["status"]): Promise<Uint8Array | null> {
     ended ??= (async () => {
       const end = reader.end(how !== "success");
       // A client that leaves after the last word has not aborted anything; a stream that stops
       // before it was not finished.
       const status = end.isComplete ? "success" : how === "success" ? "failed" : how;
-      await onEnd({ status, end, text });
+      return await onEnd({ status, end, text });
     })();
     return ended;
   }
@@ -130,8 +133,11 @@ export function meterStream(
           }
           if (piece.done) {
             await deliver(controller, splitter.end());
-            await finish("success");
-            close(() => controller.close());
+            const trailer = await finish("success");
+            close(() => {
+              if (trailer !== null) controller.enqueue(trailer);
+              controller.close();
+            });
             return;
           }
           if (
