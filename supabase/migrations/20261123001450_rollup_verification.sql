@@ -96,6 +96,22 @@ comment on function tally.folded_entries(uuid, timestamptz, timestamptz, boolean
 revoke execute on function tally.folded_entries(uuid, timestamptz, timestamptz, boolean)
   from public, anon, authenticated;
 
+create function tally.whole_days(starts_at timestamptz, ends_at timestamptz)
+returns tstzrange
+language plpgsql immutable security invoker set search_path = ''
+as $$
+begin
+  return tstzrange(
+    date_bin('1 day', whole_days.starts_at, timestamptz 'epoch'),
+    date_bin('1 day', whole_days.ends_at + interval '1 day' - interval '1 microsecond',
+      timestamptz 'epoch'));
+end;
+$$;
+comment on function tally.whole_days(timestamptz, timestamptz) is
+  'A span widened to whole days (UTC).';
+revoke execute on function tally.whole_days(timestamptz, timestamptz)
+  from public, anon, authenticated;
+
 create function tally.kept_months(starts_at timestamptz, ends_at timestamptz)
 returns tstzmultirange
 language plpgsql stable security invoker set search_path = ''
@@ -124,11 +140,10 @@ language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 #variable_conflict use_column
 declare
-  -- Whole days: the daily rows are checked with their quarters.
-  v_starts_at timestamptz := date_bin('1 day', rollup_differences.starts_at, timestamptz 'epoch');
-  v_ends_at timestamptz := date_bin('1 day', rollup_differences.ends_at + interval '1 day'
-    - interval '1 microsecond',
-    timestamptz 'epoch');
+  -- The daily rows are checked with their quarters.
+  v_days tstzrange := tally.whole_days(rollup_differences.starts_at, rollup_differences.ends_at);
+  v_starts_at timestamptz := lower(v_days);
+  v_ends_at timestamptz := upper(v_days);
   v_kept tstzmultirange := tally.kept_months(v_starts_at, v_ends_at);
 begin
   return query
@@ -328,6 +343,7 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_broken record;
+  v_recounted uuid;
   v_mended integer := 0;
 begin
   perform tally.require_operator('repair rollups');
@@ -350,8 +366,10 @@ begin
     if v_broken.has_usage then
       perform tally.rebuild_day(v_broken.organization_id, v_broken.day);
     end if;
-    if v_broken.has_executions then
-      perform tally.recount_day(v_broken.organization_id, v_broken.day);
+    if v_broken.has_executions and v_broken.organization_id is distinct from v_recounted then
+      v_recounted := v_broken.organization_id;
+      perform tally.recount_executions(
+        v_recounted, repair_rollup.starts_at, repair_rollup.ends_at);
     end if;
     v_mended := v_mended + 1;
   end loop;

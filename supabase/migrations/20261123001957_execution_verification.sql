@@ -1,4 +1,4 @@
--- What executions used is what their events say: checked and mended by day, while writers go on.
+-- What executions used is what their events say: checked and mended, while writers go on.
 
 create function tally.touched_executions(
   only_organization uuid, starts_at timestamptz, ends_at timestamptz)
@@ -12,25 +12,28 @@ declare
   v_span tstzrange := tstzrange(touched_executions.starts_at, touched_executions.ends_at);
 begin
   return query
-  select s.organization_id, s.execution_id, min(s.first_at), max(s.last_at)
+  select s.organization_id, s.execution_id, least(min(s.at), t.first_event_at),
+    greatest(max(s.at), t.last_event_at)
   from (
-    select t.organization_id, t.execution_id, t.first_event_at as first_at,
-      t.last_event_at as last_at
-    from tally.execution_totals as t
-    where t.counted_bucket <@ v_span
-      or tstzrange(t.first_event_at, t.last_event_at, '[]') && v_span
+    select n.organization_id, n.execution_id, n.first_event_at as at
+    from tally.execution_totals as n
+    where n.counted_bucket <@ v_span
+      or tstzrange(n.first_event_at, n.last_event_at, '[]') && v_span
     union all
-    select x.organization_id, x.id, x.created_at, x.created_at
+    select x.organization_id, x.id, x.created_at
     from public.executions as x
     where x.created_at >= lower(v_span) and x.created_at < upper(v_span)
     union all
-    select u.organization_id, u.execution_id, u.created_at, u.created_at
+    select u.organization_id, u.execution_id, u.created_at
     from public.token_usage as u
     where u.created_at >= lower(v_span) and u.created_at < upper(v_span)
       and u.execution_id is not null
   ) as s
+  -- It may have begun before the span, and ended after it.
+  left join tally.execution_totals as t
+    on t.organization_id = s.organization_id and t.execution_id = s.execution_id
   where s.organization_id = v_only or v_only is null
-  group by s.organization_id, s.execution_id;
+  group by s.organization_id, s.execution_id, t.first_event_at, t.last_event_at;
 end;
 $$;
 comment on function tally.touched_executions(uuid, timestamptz, timestamptz) is
@@ -50,7 +53,6 @@ begin
     from tally.touched_executions(recounted_executions.only_organization,
       recounted_executions.starts_at, recounted_executions.ends_at) as t
   ),
-  -- An execution of the span may have begun before it, and ended after it.
   known as materialized (
     select min(t.first_at) as first_at, max(t.last_at) as last_at,
       tally.kept_months(min(t.first_at), max(t.last_at)) as months
@@ -203,15 +205,12 @@ language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 #variable_conflict use_column
 declare
-  v_starts_at timestamptz := date_bin('1 day', execution_differences.starts_at,
-    timestamptz 'epoch');
-  v_ends_at timestamptz := date_bin('1 day',
-    execution_differences.ends_at + interval '1 day' - interval '1 microsecond',
-    timestamptz 'epoch');
+  v_days tstzrange := tally.whole_days(
+    execution_differences.starts_at, execution_differences.ends_at);
   v_recounted tally.execution_totals[] := array(
     select r
     from tally.recounted_executions(
-      execution_differences.only_organization, v_starts_at, v_ends_at) as r
+      execution_differences.only_organization, lower(v_days), upper(v_days)) as r
   );
 begin
   return query
@@ -247,7 +246,7 @@ begin
   return query
   select d.*
   from tally.package_differences(
-    execution_differences.only_organization, v_starts_at, v_ends_at, v_recounted) as d;
+    execution_differences.only_organization, lower(v_days), upper(v_days), v_recounted) as d;
 end;
 $$;
 comment on function tally.execution_differences(uuid, timestamptz, timestamptz) is
@@ -255,19 +254,22 @@ comment on function tally.execution_differences(uuid, timestamptz, timestamptz) 
 revoke execute on function tally.execution_differences(uuid, timestamptz, timestamptz)
   from public, anon, authenticated;
 
-create function tally.recount_day(organization_id uuid, day timestamptz)
+create function tally.recount_executions(
+  organization_id uuid, starts_at timestamptz, ends_at timestamptz)
 returns void
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
+  v_days tstzrange := tally.whole_days(
+    recount_executions.starts_at, recount_executions.ends_at);
   v_recounted tally.execution_totals[];
 begin
   -- Folds wait, writers do not: what they append meanwhile is pending and stays so.
-  perform tally.lock_folding(recount_day.organization_id);
+  perform tally.lock_folding(recount_executions.organization_id);
   v_recounted := array(
     select r
     from tally.recounted_executions(
-      recount_day.organization_id, recount_day.day, recount_day.day + interval '1 day') as r
+      recount_executions.organization_id, lower(v_days), upper(v_days)) as r
   );
   delete from tally.execution_totals as t
   using unnest(v_recounted) as r
@@ -277,20 +279,18 @@ begin
   where r.request_count > 0 or r.counted_bucket is not null
   order by r.execution_id;
   delete from tally.package_rollups as r
-  where r.organization_id = recount_day.organization_id
-    and r.bucket_start >= recount_day.day and r.bucket_start < recount_day.day + interval '1 day';
+  where r.organization_id = recount_executions.organization_id and r.bucket_start <@ v_days;
   insert into tally.package_rollups
   select s.*
   from tally.package_sums(array(
     select t
     from tally.execution_totals as t
-    where t.organization_id = recount_day.organization_id
-      and t.counted_bucket >= recount_day.day
-      and t.counted_bucket < recount_day.day + interval '1 day'
+    where t.organization_id = recount_executions.organization_id and t.counted_bucket <@ v_days
   )) as s
   order by s.minutes, s.bucket_start, s.package_id, s.status;
 end;
 $$;
-comment on function tally.recount_day(uuid, timestamptz) is
-  'Makes the totals of the executions of one organization and day (UTC), and the rollups of their packages, again from the events and from what was logged.';
-revoke execute on function tally.recount_day(uuid, timestamptz) from public, anon, authenticated;
+comment on function tally.recount_executions(uuid, timestamptz, timestamptz) is
+  'Makes the totals of the executions of one organization that a span, widened to whole days (UTC), touches, and the rollups of their packages, again from the events and from what was logged.';
+revoke execute on function tally.recount_executions(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated;

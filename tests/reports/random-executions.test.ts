@@ -135,6 +135,9 @@ describe(`executions at random (TALLY_SEED=${seed})`, () => {
           const endsAt = new Date(Math.max(one, other) + 1);
           const raw = await countRaw(startsAt, endsAt);
           expect(await askRange(startsAt, endsAt), `step ${step}`).toEqual(raw);
+          const differences = await sql`
+            select * from public.verify_rollup(${organizationId}, ${startsAt}, ${endsAt})`;
+          expect(differences, `step ${step}`).toEqual([]);
         }
         const [list] = await sql`
           select count(*) filter (where s.total_cost_usd <> e.cost or s.request_count <> e.requests)::int as wrong,
@@ -149,6 +152,22 @@ describe(`executions at random (TALLY_SEED=${seed})`, () => {
         expect(list?.listed).toBe(list?.logged);
       }
     }
+    await sql`select tally.fold(${organizationId})`;
+    const read = () => sql`
+      select execution_id, request_count, input_tokens, output_tokens, trim_scale(cost_usd) as cost, unpriced_count,
+        first_event_at, last_event_at, counted_bucket, counted_package, counted_status, counted_duration_ms
+      from tally.execution_totals order by execution_id`;
+    const intact = await read();
+    await sql`delete from tally.execution_totals where get_byte(uuid_send(execution_id), 0) < 64`;
+    await sql`
+      update tally.execution_totals set last_event_at = first_event_at, counted_package = 'a', cost_usd = 7
+      where get_byte(uuid_send(execution_id), 0) > 192`;
+    await sql`update tally.package_rollups set cost_usd = 7 where status = 'failed'`;
+    await sql`select public.repair_rollup(${organizationId}, ${new Date(STARTS_AT)}, now())`;
+    expect(await read()).toEqual(intact);
+    expect(
+      await sql`select * from public.verify_rollup(${organizationId}, ${new Date(STARTS_AT)}, now())`,
+    ).toEqual([]);
     const [counted] =
       await sql`select sum(execution_count)::int as runs from tally.package_rollups where minutes = 1440`;
     expect(counted?.runs).toBeGreaterThan(10);
