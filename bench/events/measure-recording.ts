@@ -1,17 +1,24 @@
+import { execFile } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import postgres from "postgres";
 import { executeSql } from "../../scripts/databases/execute-sql.ts";
 import { type PgbenchRun, runPgbench } from "../run-pgbench.ts";
 
-/** What a way of recording came to. */
+/** What a way of recording came to; null: not asked. */
 export interface Recording {
   rows_per_second: number;
-  p50_ms: number;
-  p99_ms: number;
-  wal_bytes_per_row: number;
-  disk_bytes_per_row: number;
+  p50_ms: number | null;
+  p99_ms: number | null;
+  wal_bytes_per_row: number | null;
+  disk_bytes_per_row: number | null;
 }
+
+const CLI = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
+/** Rows of the file that is imported, for each second of a run. */
+const IMPORT_ROWS = 50_000;
 
 /** Rows of one COPY. */
 const COPY_ROWS = 10_000;
@@ -44,10 +51,16 @@ const copy = (table: string, file: string, clients: number, columns = COLUMNS): 
   tables: [`designs.${table}`],
 });
 
-/** Each way in turn, on one server. Batches are made for `seconds` at more than any rate
- * seen; should they not last, a run fails. */
+/**
+ * Each way in turn, on one server. Batches are made for `seconds` at more than any rate seen; should
+ * they not last, a run fails.
+ *
+ * @param url - of a superuser
+ * @param ownerUrl - of the owner of the database, who imports
+ */
 export async function measureRecording(
   url: string,
+  ownerUrl: string,
   directory: string,
   seconds: number,
 ): Promise<Record<string, Recording>> {
@@ -94,7 +107,45 @@ export async function measureRecording(
     // What a design left behind is not the next one's burden.
     await foldEverything(url);
   }
+  found["tallybase import of a CSV file"] = await importFile(url, ownerUrl, directory, seconds);
   return found;
+}
+
+/** The command from the start of reading to the last answer, without the tidy-up at its end. */
+async function importFile(
+  url: string,
+  ownerUrl: string,
+  directory: string,
+  seconds: number,
+): Promise<Recording> {
+  const file = join(directory, "import.csv");
+  writeFileSync(file, "");
+  chmodSync(file, 0o666);
+  await executeSql(
+    url,
+    `call bench.make_batches('import', 1000, ${(IMPORT_ROWS * seconds) / 1000}, 1000);
+     copy (
+       select e.organization_id, e.id, tally.uuid_time(e.id) as created_at, e.provider, e.model, e.tool_name, e.user_id,
+         e.input_tokens, e.output_tokens, e.classes, e.duration_ms, e.session_id, e.request_metadata
+       from bench.batches as b
+       cross join lateral jsonb_populate_recordset(null::tally.event, b.body::jsonb) as e
+       where b.kind = 'import'
+     ) to '${file}' with (format csv, header);
+     delete from bench.batches where kind = 'import';
+     checkpoint;`,
+  );
+  const command = [CLI, "import", file, "--database-url", ownerUrl, "--json"];
+  const { stdout } = await promisify(execFile)(process.execPath, command);
+  const answer: { recorded: number; events_per_second: number } = JSON.parse(stdout);
+  if (answer.recorded !== IMPORT_ROWS * seconds) throw new Error(`Imported: ${stdout}`);
+  console.log("tallybase import", answer);
+  return {
+    rows_per_second: answer.events_per_second,
+    p50_ms: null,
+    p99_ms: null,
+    wal_bytes_per_row: null,
+    disk_bytes_per_row: null,
+  };
 }
 
 async function record(url: string, way: Way, seconds: number): Promise<Recording> {

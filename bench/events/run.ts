@@ -136,7 +136,7 @@ try {
   await prepareServer({ name: "bench", url, adminUrl, stop: async () => undefined });
   await readSupabase(url, ["db", "push", "--yes"]);
   await arrange(adminUrl);
-  const recording = await measureRecording(adminUrl, directory, SECONDS);
+  const recording = await measureRecording(adminUrl, url, directory, SECONDS);
   const single = await measureSingle(adminUrl, isQuick ? 2 : SECONDS);
   const reports = await measureHistories(adminUrl);
   const freshness = await measureFreshness(adminUrl);
