@@ -27,7 +27,9 @@ begin
     case when o.id is null or not v_is_operator then tally.refusal_of(d.id) end,
     case when n.organization_id is null and m.holds is not false then coalesce(m.factor, 1) end
   from unnest(batch_payers.organization_ids) as d (id)
-  left join lateral (select o.id from public.organizations as o where o.id = d.id offset 0) as o on true
+  left join (
+    select o.id from public.organizations as o where o.id = any (batch_payers.organization_ids)
+  ) as o on o.id = d.id
   left join (
     select k.organization_id, max(k.factor) as factor, bool_and(k.provider is null and k.model is null
       and k.valid_from <= batch_payers.starts_at and (k.valid_to is null or k.valid_to > batch_payers.ends_at)) as holds
@@ -73,7 +75,9 @@ begin
     left join lateral (
       select t.to_provider, t.to_model
       from tally.resolve_model(m.provider, m.model) as t
-      where (select true from public.cost_estimates as o where o.provider = m.provider and o.model = m.model limit 1) is null
+      where (
+        select true from public.cost_estimates as o where o.provider = m.provider and o.model = m.model limit 1
+      ) is null
       limit 1
     ) as r on true
     left join lateral (

@@ -313,6 +313,7 @@ declare
   v_skipped integer[] := '{}';
   v_known integer[] := '{}';
   v_repeated integer[] := '{}';
+  v_has_months boolean := false;
   v_found record;
   v_written record;
   v_recorded integer := 0;
@@ -345,6 +346,10 @@ begin
         v_repeated := v_repeated || v_found.repeated;
         v_skipped := v_skipped || v_found.known || v_found.repeated;
       when check_violation then
+        if v_has_months then
+          raise;
+        end if;
+        v_has_months := true;
         perform tally.ensure_months(v_events, now(), record_batch.late_limit);
       when data_exception or invalid_parameter_value or datatype_mismatch then
         -- Some value has the wrong type; which one, each event says.

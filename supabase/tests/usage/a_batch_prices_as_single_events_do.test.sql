@@ -1,5 +1,5 @@
 begin;
-select plan(3);
+select plan(4);
 
 select tests.create_organization('list');
 select tests.create_organization('marked up');
@@ -67,6 +67,15 @@ select results_eq(
 select results_eq(
   $$ select u.session_id, to_jsonb(u) - '{recorded_at,total_tokens,id}'::text[] from public.token_usage as u order by u.session_id $$,
   $$ select name, event - 'id' from alone where problem is null order by name $$, 'and what is recorded is the same');
+
+-- Values of a wrong type among them.
+truncate public.token_usage, tally.usage_deltas, tally.idempotency_keys;
+select public.track_usage_batch(jsonb_agg(event order by index) || $$ [
+  {"input_tokens": "many"}, {"classes": {"input": "7"}}, 7, {"input_tokens": null, "classes": {"input": 1e30}}, {"classes": 7}
+] $$) as mixed from stated \gset
+select is(
+  :'mixed'::jsonb || jsonb_build_object('rejected', jsonb_path_query_array(:'mixed', '$.rejected[0 to last - 5]')),
+  :'answer'::jsonb, 'values of a wrong type do not spoil the others');
 
 -- What had to be looked at one by one: nothing that a client sends every day.
 truncate public.token_usage, tally.usage_deltas, tally.idempotency_keys;
