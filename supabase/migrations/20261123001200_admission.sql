@@ -246,6 +246,33 @@ comment on function tally.requested_amounts(tally.reserve_request, numeric) is
   'Metric to the upper bound that a request asks for; a metric it says nothing about is absent.';
 revoke execute on function tally.requested_amounts(tally.reserve_request, numeric) from public, anon, authenticated;
 
+create function tally.find_replayed_hold(organization_id uuid, idempotency_key text, request_hash uuid)
+returns jsonb
+language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_old public.usage_holds;
+begin
+  -- A retry waits here for its first attempt, then reads its answer.
+  perform pg_advisory_xact_lock(hashtextextended(
+    'hold ' || find_replayed_hold.organization_id || find_replayed_hold.idempotency_key, 0));
+  select h.* into v_old from public.usage_holds as h
+  where h.organization_id = find_replayed_hold.organization_id
+    and h.idempotency_key = find_replayed_hold.idempotency_key;
+  if v_old.request_hash <> find_replayed_hold.request_hash then
+    perform tally.fail('PT409', 'This idempotency_key already names another request.',
+      format('hold %s', v_old.id), 'Send a retry unchanged; give a new request a new key.');
+  elsif v_old.id is null then
+    return null;
+  end if;
+  return jsonb_build_object(
+    'allowed', true, 'hold_id', v_old.id, 'expires_at', v_old.expires_at, 'blocked_by', null);
+end;
+$$;
+comment on function tally.find_replayed_hold(uuid, text, uuid) is
+  'The first answer to a request that is sent again; null: it is new, and its key is locked until the end of the transaction. Raises PT409 when the key names another request.';
+revoke execute on function tally.find_replayed_hold(uuid, text, uuid) from public, anon, authenticated;
+
 create function tally.reserve_usage(request jsonb)
 returns jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
@@ -254,7 +281,7 @@ declare
   r tally.reserve_request := tally.read_request(reserve_usage.request);
   v_at timestamptz := now();
   v_hash uuid;
-  v_old public.usage_holds;
+  v_replay jsonb;
   v_price record;
   v_cost numeric;
   v_is_unpriced boolean;
@@ -270,15 +297,9 @@ declare
 begin
   if r.idempotency_key is not null then
     v_hash := md5((reserve_usage.request)::text)::uuid;
-    -- A retry waits here for its first attempt, then reads its answer.
-    perform pg_advisory_xact_lock(hashtextextended('hold ' || r.organization_id || r.idempotency_key, 0));
-    select h.* into v_old from public.usage_holds as h
-    where h.organization_id = r.organization_id and h.idempotency_key = r.idempotency_key;
-    if v_old.request_hash <> v_hash then
-      perform tally.fail('PT409', 'This idempotency_key already names another request.',
-        format('hold %s', v_old.id), 'Send a retry unchanged; give a new request a new key.');
-    elsif v_old.id is not null then
-      return jsonb_build_object('allowed', true, 'hold_id', v_old.id, 'expires_at', v_old.expires_at, 'blocked_by', null);
+    v_replay := tally.find_replayed_hold(r.organization_id, r.idempotency_key, v_hash);
+    if v_replay is not null then
+      return v_replay;
     end if;
   end if;
 
