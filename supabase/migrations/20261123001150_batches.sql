@@ -2,7 +2,7 @@
 
 create function tally.staged_events(is_staged boolean)
 returns setof tally.event
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer rows 1 set search_path = ''
 as $$
 begin
   if staged_events.is_staged then
