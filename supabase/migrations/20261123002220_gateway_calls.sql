@@ -60,25 +60,29 @@ as $$
 declare
   v_quota_ids uuid[];
   v_amounts jsonb;
-  v_folded jsonb;
+  v_headroom jsonb;
+  v_is_busy boolean;
 begin
-  -- Where much is pending, the folded columns count recent calls at their upper bounds, so that this much
-  -- is left at least.
-  select h.quota_ids, h.amounts, case when exists (
-    select from tally.usage_deltas as d where d.organization_id = hold_headroom.organization_id offset 16
-  ) then (
-    select jsonb_build_object('metric', q.metric,
-      'remaining', trim_scale(greatest(q.quota_limit - q.current_usage - q.reserved, 0))::text, 'held', h.amounts ->> q.metric)
+  -- The folded columns count recent calls at their upper bounds. Where many such are held or not folded
+  -- yet, it is enough to say that this much is left at least.
+  select h.quota_ids, h.amounts, q.headroom, q.is_busy
+  into v_quota_ids, v_amounts, v_headroom, v_is_busy
+  from public.usage_holds as h
+  cross join lateral (
+    select
+      jsonb_build_object('metric', q.metric,
+        'remaining', trim_scale(greatest(q.quota_limit - q.current_usage - q.reserved, 0))::text,
+        'held', h.amounts ->> q.metric) as headroom,
+      q.reserved > 16 * (h.amounts -> q.metric)::numeric as is_busy
     from public.usage_quotas as q
     where q.organization_id = h.organization_id and q.id = any (h.quota_ids)
-    order by (q.quota_limit - q.current_usage - q.reserved) / nullif(q.quota_limit, 0) nulls first, q.id
+    order by (q.quota_limit - q.current_usage - q.reserved) / nullif(q.quota_limit, 0) nulls first,
+      q.id
     limit 1
-  ) end
-  into v_quota_ids, v_amounts, v_folded
-  from public.usage_holds as h
+  ) as q
   where h.id = hold_headroom.hold_id and h.organization_id = hold_headroom.organization_id;
-  if v_folded is not null or coalesce(cardinality(v_quota_ids), 0) = 0 then
-    return v_folded;
+  if v_headroom is null or v_is_busy then
+    return v_headroom;
   end if;
   return (
     select jsonb_build_object('metric', (s.quota).metric,
