@@ -1,25 +1,26 @@
 -- Batches: many events in one call; good ones land, bad ones are named.
 
-create function tally.staged_events(is_staged boolean)
+create function tally.staged_events(table_name text)
 returns setof tally.event
 language plpgsql stable security definer rows 1 set search_path = ''
 as $$
 begin
-  if staged_events.is_staged then
-    return query execute 'select * from pg_temp.staged_events';
+  if staged_events.table_name is not null then
+    return query execute format('select * from pg_temp.%I', staged_events.table_name);
   end if;
 end;
 $$;
-comment on function tally.staged_events(boolean) is
-  'The events that this session has copied into its temporary table staged_events (of tally.event); none unless asked.';
-revoke execute on function tally.staged_events(boolean) from public, anon, authenticated;
+comment on function tally.staged_events(text) is
+  'The events in a temporary table (of tally.event) of this session; no table: none.';
+revoke execute on function tally.staged_events(text) from public, anon, authenticated;
 
 create function tally.refuse_staged()
 returns jsonb
 language plpgsql volatile security invoker set search_path = ''
 as $$
 begin
-  perform tally.fail('22000', 'A staged event is not plain.', null, 'Send these events with import_usage().');
+  perform tally.fail('22000', 'A staged event is not plain.', null,
+    'Send these events with import_usage().');
   return null;
 end;
 $$;
@@ -27,8 +28,10 @@ comment on function tally.refuse_staged() is 'Raises that staged events must be 
 revoke execute on function tally.refuse_staged() from public, anon, authenticated;
 
 create function tally.write_events(
-  events jsonb, skipped integer[], at timestamptz, late_limit interval, out recorded integer, out rejected jsonb)
-language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+  events jsonb, skipped integer[], at timestamptz, late_limit interval,
+  out recorded integer, out rejected jsonb)
+language plpgsql volatile security definer set search_path = ''
+  set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_is_operator boolean := tally.is_operator();
@@ -36,29 +39,38 @@ declare
   v_earliest timestamptz;
   v_latest timestamptz;
 begin
-  select write_events.at - coalesce(write_events.late_limit, s.event_late_limit), write_events.at + s.event_early_limit
+  select write_events.at - coalesce(write_events.late_limit, s.event_late_limit),
+    write_events.at + s.event_early_limit
   into v_earliest, v_latest
   from tally.settings as s;
-  -- One statement, so that the events and their effect land together or not at all. What is plain (text tokens
-  -- and units at list prices, a text of ordinary length) is checked and priced here for all of it at once; any
-  -- other event goes through tally.check_event, whose answer the plain ones equal. `offset 0` keeps what a step
-  -- computes from being computed again wherever the next one names it.
+  -- One statement, so that the events and their effect land together or not at all. What is plain
+  -- (text tokens and units at list prices, texts of ordinary length) is checked and priced here for
+  -- all of it at once; any other event goes through tally.check_event, whose answer the plain ones
+  -- equal. `offset 0` keeps what a step computes from being computed again wherever the next one
+  -- names it.
   with stated as materialized (
     select e.*,
-      case when e.id is null then date_trunc('milliseconds', coalesce(e.created_at, write_events.at)) else
-        timestamptz 'epoch' + ('x' || translate(left(e.id::text, 13), '-', ''))::bit(48)::bigint * interval '1 millisecond'
+      case
+        when e.id is null then
+          date_trunc('milliseconds', coalesce(e.created_at, write_events.at))
+        else timestamptz 'epoch'
+          + ('x' || translate(left(e.id::text, 13), '-', ''))::bit(48)::bigint
+            * interval '1 millisecond'
       end as happened_at,
       coalesce(e.service_tier, 'standard') as tier
     from (
       select j.*
       from rows from (
-        jsonb_populate_recordset(null::tally.event, write_events.events), jsonb_array_elements(write_events.events)
-      ) with ordinality as j (organization_id, id, created_at, provider, model, tool_name, operation, resource_type,
-        service_tier, status, user_id, api_key_id, execution_id, session_id, workflow_id, input_tokens, output_tokens,
-        classes, units, unit_type, cost_usd, duration_ms, is_estimated, is_byok, idempotency_key, request_metadata,
-        raw, place)
+        jsonb_populate_recordset(null::tally.event, write_events.events),
+        jsonb_array_elements(write_events.events)
+      ) with ordinality as j (
+        organization_id, id, created_at, provider, model, tool_name, operation, resource_type,
+        service_tier, status, user_id, api_key_id, execution_id, session_id, workflow_id,
+        input_tokens, output_tokens, classes, units, unit_type, cost_usd, duration_ms,
+        is_estimated, is_byok, idempotency_key, request_metadata, raw, place)
       union all
-      select t.*, null::jsonb, 0 from tally.staged_events(write_events.events is null) as t
+      select t.*, null::jsonb, 0 from tally.staged_events(
+        case when write_events.events is null then 'staged_events' end) as t
     ) as e
     where e.place <> all (write_events.skipped)
   ),
@@ -69,19 +81,23 @@ begin
     from stated as s
   ),
   models as materialized (
-    select array_agg(m.provider) as providers, array_agg(m.model) as models, array_agg(m.tier) as tiers
+    select array_agg(m.provider) as providers, array_agg(m.model) as models,
+      array_agg(m.tier) as tiers
     from (select distinct s.provider, s.model, s.tier from stated as s) as m
     where btrim(m.provider) <> '' and btrim(m.model) <> ''
   ),
   payers as materialized (
     select p.*
-    from span cross join lateral tally.batch_payers(span.organization_ids, span.starts_at, span.ends_at) as p
+    from span
+    cross join lateral tally.batch_payers(
+      span.organization_ids, span.starts_at, span.ends_at) as p
   ),
   cards as materialized (
     select c.*
     from span
     cross join models
-    cross join lateral tally.batch_cards(models.providers, models.models, models.tiers, span.starts_at, span.ends_at) as c
+    cross join lateral tally.batch_cards(
+      models.providers, models.models, models.tiers, span.starts_at, span.ends_at) as c
   ),
   given as (
     select s.*,
@@ -91,34 +107,40 @@ begin
       coalesce((s.classes -> 'cache_write')::numeric, 0) as cache_write,
       coalesce((s.classes -> 'reasoning')::numeric, 0) as reasoning,
       case when s.unit_type is not null then tally.unit_class(s.unit_type) end as unit_class,
-      concat_ws(' ', s.provider, s.model, s.tool_name, s.operation, s.resource_type, s.service_tier, s.session_id,
-        s.workflow_id, s.unit_type, s.idempotency_key) as texts
+      concat_ws(' ', s.provider, s.model, s.tool_name, s.operation, s.resource_type,
+        s.service_tier, s.session_id, s.workflow_id, s.unit_type, s.idempotency_key) as texts
     from stated as s
     offset 0
   ),
-  -- As tally.complete_quantities: what no class names is plain text, and totals follow from the classes.
+  -- As tally.complete_quantities: what no class names is plain text, totals follow from classes.
   counted as (
     select g.*,
       coalesce(g.given_input, g.input_tokens - g.cache_read - g.cache_write, 0) as input,
       coalesce(g.given_output, g.output_tokens - g.reasoning, 0) as output,
-      coalesce(g.input_tokens, (coalesce(g.given_input, 0) + g.cache_read + g.cache_write)::bigint) as all_input,
+      coalesce(g.input_tokens, (coalesce(g.given_input, 0) + g.cache_read + g.cache_write)::bigint)
+        as all_input,
       coalesce(g.output_tokens, (coalesce(g.given_output, 0) + g.reasoning)::bigint) as all_output
     from given as g
     offset 0
   ),
   judged as materialized (
     select k.place::integer as place, k.organization_id,
-      coalesce(k.id, case when k.happened_at between v_earliest and v_latest then tally.uuid_v7(k.happened_at) end) as id,
+      coalesce(k.id, case when k.happened_at between v_earliest and v_latest then
+        tally.uuid_v7(k.happened_at) end) as id,
       k.happened_at as created_at, k.provider, k.model, k.tool_name, k.operation,
-      coalesce(k.resource_type, 'token') as resource_type, k.tier as service_tier, coalesce(k.status, 'success') as status,
-      coalesce(k.user_id, v_user_id) as user_id, k.api_key_id, k.execution_id, k.session_id, k.workflow_id,
+      coalesce(k.resource_type, 'token') as resource_type, k.tier as service_tier,
+      coalesce(k.status, 'success') as status, coalesce(k.user_id, v_user_id) as user_id,
+      k.api_key_id, k.execution_id, k.session_id, k.workflow_id,
       k.all_input as input_tokens, k.all_output as output_tokens,
-      case when k.given_input is null and k.input > 0 then
-        case when k.given_output is null and k.output > 0 then
+      case
+        when k.given_input is null and k.input > 0 and k.given_output is null and k.output > 0 then
           coalesce(k.classes, '{}') || jsonb_build_object('input', k.input, 'output', k.output)
-        else coalesce(k.classes, '{}') || jsonb_build_object('input', k.input) end
-      when k.given_output is null and k.output > 0 then coalesce(k.classes, '{}') || jsonb_build_object('output', k.output)
-      else coalesce(k.classes, '{}') end as classes,
+        when k.given_input is null and k.input > 0 then
+          coalesce(k.classes, '{}') || jsonb_build_object('input', k.input)
+        when k.given_output is null and k.output > 0 then
+          coalesce(k.classes, '{}') || jsonb_build_object('output', k.output)
+        else coalesce(k.classes, '{}')
+      end as classes,
       k.units, k.unit_class as unit_type,
       case when k.cost_usd is null then trim_scale(p.factor * (
         case when k.input = 0 then 0 else k.input * c.input_price end
@@ -126,40 +148,54 @@ begin
         + case when k.cache_write = 0 then 0 else k.cache_write * c.cache_write_price end
         + case when k.output = 0 then 0 else k.output * c.output_price end
         + case when k.reasoning = 0 then 0 else k.reasoning * c.reasoning_price end
-        + case when k.unit_class is null or k.units = 0 then 0 else k.units * (c.unit_prices -> k.unit_class)::numeric end
+        + case when k.unit_class is null or k.units = 0 then 0
+          else k.units * (c.unit_prices -> k.unit_class)::numeric end
         + case when c.price_id is not null then 0 end))
       else k.cost_usd end as cost_usd,
-      k.duration_ms, coalesce(k.is_estimated, false) as is_estimated, coalesce(k.is_byok, false) as is_byok,
-      k.idempotency_key, k.request_metadata, case when k.cost_usd is null then c.price_id end as price_id, c.priced_model,
+      k.duration_ms, coalesce(k.is_estimated, false) as is_estimated,
+      coalesce(k.is_byok, false) as is_byok,
+      k.idempotency_key, k.request_metadata,
+      case when k.cost_usd is null then c.price_id end as price_id, c.priced_model,
       p.refusal, k.raw,
       coalesce(p.refusal is null and p.factor is not null and c.from_tokens is not null
-        and (k.raw is null or k.raw - '{organization_id,provider,model,id,input_tokens,output_tokens,created_at,classes,request_metadata,idempotency_key,tool_name,user_id,session_id,duration_ms,operation,status,api_key_id,service_tier,resource_type,workflow_id,execution_id,units,unit_type,is_estimated,is_byok,cost_usd}'::text[] = '{}')
-        and (k.classes is null or k.classes - '{input,cache_read,cache_write,output,reasoning}'::text[] = '{}')
+        and (k.raw is null or k.raw - '{
+          organization_id, provider, model, id, input_tokens, output_tokens, created_at, classes,
+          request_metadata, idempotency_key, tool_name, user_id, session_id, duration_ms, operation,
+          status, api_key_id, service_tier, resource_type, workflow_id, execution_id, units,
+          unit_type, is_estimated, is_byok, cost_usd}'::text[] = '{}')
+        and (k.classes is null
+          or k.classes - '{input,cache_read,cache_write,output,reasoning}'::text[] = '{}')
         and num_nonnulls(k.input_tokens, k.output_tokens, k.classes, k.units, k.cost_usd) > 0
         and least(k.input, k.output, k.cache_read, k.cache_write, k.reasoning) >= 0
         and k.input + k.cache_read + k.cache_write = k.all_input
         and k.output + k.reasoning = k.all_output
         and k.all_input <= 1000000000000 and k.all_output <= 1000000000000
         and (k.classes is null
-          or scale(k.input + k.cache_read + k.cache_write) = 0 and scale(k.output + k.reasoning) = 0)
+          or scale(k.input + k.cache_read + k.cache_write) = 0
+            and scale(k.output + k.reasoning) = 0)
         and (k.units is null and k.unit_type is null
-          or k.unit_class is not null and k.units is not null and k.units between 0 and 1000000000000000)
+          or k.unit_class is not null and k.units is not null
+            and k.units between 0 and 1000000000000000)
         and (k.id is null or substr(k.id::text, 15, 1) = '7')
-        and (k.id is null or k.created_at is null or k.happened_at = date_trunc('milliseconds', k.created_at))
+        and (k.id is null or k.created_at is null
+          or k.happened_at = date_trunc('milliseconds', k.created_at))
         and k.happened_at between v_earliest and v_latest
         and (k.status is null or k.status in ('success', 'failed', 'timeout', 'aborted'))
         and (k.duration_ms is null or k.duration_ms >= 0)
         and (k.cost_usd is null or k.cost_usd between 0 and 1000000000)
-        and (v_is_operator or k.cost_usd is null and k.api_key_id is null and (k.user_id is null or k.user_id = v_user_id))
+        and (v_is_operator or k.cost_usd is null and k.api_key_id is null
+          and (k.user_id is null or k.user_id = v_user_id))
         -- A text that is long, or may be an object or a list, is looked at one by one.
         and octet_length(k.texts) <= 256 and strpos(k.texts, '{') = 0 and strpos(k.texts, '[') = 0
         and (k.idempotency_key is null or k.idempotency_key <> '')
         and (k.request_metadata is null
-          or jsonb_typeof(k.request_metadata) = 'object' and octet_length(k.request_metadata::text) <= 16384), false)
+          or jsonb_typeof(k.request_metadata) = 'object'
+            and octet_length(k.request_metadata::text) <= 16384), false)
       as is_plain
     from counted as k
     left join payers as p on p.organization_id = k.organization_id
-    left join cards as c on c.provider = k.provider and c.model = k.model and c.service_tier = k.tier
+    left join cards as c on c.provider = k.provider and c.model = k.model
+      and c.service_tier = k.tier
       and k.all_input >= c.from_tokens and k.all_input < c.below_tokens
   ),
   odd as materialized (
@@ -170,12 +206,13 @@ begin
     where not j.is_plain
   ),
   eligible as not materialized (
-    select j.place, j.organization_id, j.id, j.created_at, j.provider, j.model, j.tool_name, j.operation, j.resource_type,
-      j.service_tier, j.status, j.user_id, j.api_key_id, j.execution_id, j.session_id, j.workflow_id, j.input_tokens,
-      j.output_tokens,
-      case when j.unit_type is null then j.classes else j.classes || jsonb_build_object(j.unit_type, j.units) end as classes,
-      j.units, j.unit_type, j.cost_usd, j.duration_ms, j.is_estimated, j.is_byok, j.idempotency_key,
-      j.request_metadata, j.price_id, j.priced_model
+    select j.place, j.organization_id, j.id, j.created_at, j.provider, j.model, j.tool_name,
+      j.operation, j.resource_type, j.service_tier, j.status, j.user_id, j.api_key_id,
+      j.execution_id, j.session_id, j.workflow_id, j.input_tokens, j.output_tokens,
+      case when j.unit_type is null then j.classes
+        else j.classes || jsonb_build_object(j.unit_type, j.units) end as classes,
+      j.units, j.unit_type, j.cost_usd, j.duration_ms, j.is_estimated, j.is_byok,
+      j.idempotency_key, j.request_metadata, j.price_id, j.priced_model
     from judged as j
     where j.is_plain
     union all
@@ -183,6 +220,8 @@ begin
     from odd as o
     where o.problem is null
   ),
+  -- Models, then keys, then rows, each in its order, as tally.record_event: the conditions on the
+  -- counts make one wait for the other.
   remembered as materialized (
     select tally.remember_model(m.provider, m.model)
     from (
@@ -200,14 +239,16 @@ begin
     returning k.event_id
   ),
   written as (
-    insert into public.token_usage as u (organization_id, id, created_at, input_tokens, output_tokens, price_id,
-      user_id, api_key_id, execution_id, duration_ms, is_estimated, is_byok, provider, model, tool_name,
-      operation, resource_type, service_tier, status, session_id, workflow_id, idempotency_key, unit_type,
-      units, cost_usd, classes, request_metadata)
-    select e.organization_id, e.id, e.created_at, e.input_tokens, e.output_tokens, e.price_id, e.user_id, e.api_key_id,
-      e.execution_id, e.duration_ms, e.is_estimated, e.is_byok, e.provider, e.model, e.tool_name, e.operation,
-      e.resource_type, e.service_tier, e.status, e.session_id, e.workflow_id, e.idempotency_key, e.unit_type, e.units,
-      e.cost_usd, e.classes, e.request_metadata
+    insert into public.token_usage as u (organization_id, id, created_at, input_tokens,
+      output_tokens, price_id, user_id, api_key_id, execution_id, duration_ms, is_estimated,
+      is_byok, provider, model, tool_name, operation, resource_type, service_tier, status,
+      session_id, workflow_id, idempotency_key, unit_type, units, cost_usd, classes,
+      request_metadata)
+    select e.organization_id, e.id, e.created_at, e.input_tokens, e.output_tokens, e.price_id,
+      e.user_id, e.api_key_id, e.execution_id, e.duration_ms, e.is_estimated, e.is_byok,
+      e.provider, e.model, e.tool_name, e.operation, e.resource_type, e.service_tier, e.status,
+      e.session_id, e.workflow_id, e.idempotency_key, e.unit_type, e.units, e.cost_usd, e.classes,
+      e.request_metadata
     from eligible as e
     where (select count(*) from claimed) >= 0
     order by e.organization_id, e.created_at, e.id
@@ -220,34 +261,41 @@ begin
     group by w.organization_id
   )
   select (select count(*) from written),
-    (select coalesce(jsonb_agg(jsonb_build_object('index', o.place - 1) || o.problem), '[]') from odd as o where o.problem is not null)
+    (select coalesce(jsonb_agg(jsonb_build_object('index', o.place - 1) || o.problem), '[]')
+      from odd as o where o.problem is not null)
   into recorded, rejected;
 end;
 $$;
 comment on function tally.write_events(jsonb, integer[], timestamptz, interval) is
   'Records the events of a JSON array (null: those that are staged) but those at the skipped places (from 1): how many, and which were rejected. Raises when a value has the wrong type, a month has no partition, or one is recorded already.';
-revoke execute on function tally.write_events(jsonb, integer[], timestamptz, interval) from public, anon, authenticated;
+revoke execute on function tally.write_events(jsonb, integer[], timestamptz, interval)
+  from public, anon, authenticated;
 
-create function tally.find_known_events(events jsonb, skipped integer[], out known integer[], out repeated integer[])
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+create function tally.find_known_events(
+  events jsonb, skipped integer[], out known integer[], out repeated integer[])
+language plpgsql stable security definer set search_path = ''
+  set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 begin
   with named as (
     select e.place::integer as place,
       e.id is not null and exists (
         select from public.token_usage as u
-        where u.organization_id = e.organization_id and u.created_at = tally.uuid_time(e.id) and u.id = e.id
+        where u.organization_id = e.organization_id and u.created_at = tally.uuid_time(e.id)
+          and u.id = e.id
       ) or e.idempotency_key is not null and exists (
         select from tally.idempotency_keys as k
         where k.organization_id = e.organization_id and k.idempotency_key = e.idempotency_key
       ) as is_known,
-      e.id is not null and row_number() over (partition by e.organization_id, e.id order by e.place) > 1
-      or e.idempotency_key is not null
-        and row_number() over (partition by e.organization_id, e.idempotency_key order by e.place) > 1 as is_repeated
+      e.id is not null and row_number() over by_id > 1
+        or e.idempotency_key is not null and row_number() over by_key > 1 as is_repeated
     from rows from (
-      jsonb_to_recordset(find_known_events.events) as (organization_id uuid, id uuid, idempotency_key text)
+      jsonb_to_recordset(find_known_events.events)
+        as (organization_id uuid, id uuid, idempotency_key text)
     ) with ordinality as e (organization_id, id, idempotency_key, place)
     where e.place <> all (find_known_events.skipped)
+    window by_id as (partition by e.organization_id, e.id order by e.place),
+      by_key as (partition by e.organization_id, e.idempotency_key order by e.place)
   )
   select coalesce(array_agg(n.place) filter (where n.is_known), '{}'),
     coalesce(array_agg(n.place) filter (where n.is_repeated and not n.is_known), '{}')
@@ -257,7 +305,8 @@ end;
 $$;
 comment on function tally.find_known_events(jsonb, integer[]) is
   'The places (from 1) of the events whose id or key is recorded already, and of those that repeat one of the same array.';
-revoke execute on function tally.find_known_events(jsonb, integer[]) from public, anon, authenticated;
+revoke execute on function tally.find_known_events(jsonb, integer[])
+  from public, anon, authenticated;
 
 create function tally.ensure_months(events jsonb, at timestamptz, late_limit interval)
 returns void
@@ -269,23 +318,31 @@ begin
     select distinct date_trunc('month', t.at, 'UTC') as month
     from jsonb_to_recordset(ensure_months.events) as e (id uuid, created_at timestamptz)
     cross join tally.settings as s
-    cross join lateral (select case when e.id is null then coalesce(e.created_at, ensure_months.at) else tally.uuid_time(e.id) end) as t (at)
-    where t.at between ensure_months.at - coalesce(ensure_months.late_limit, s.event_late_limit) and ensure_months.at + s.event_early_limit
+    cross join lateral (
+      select case when e.id is null then coalesce(e.created_at, ensure_months.at)
+        else tally.uuid_time(e.id) end
+    ) as t (at)
+    where t.at between ensure_months.at - coalesce(ensure_months.late_limit, s.event_late_limit)
+      and ensure_months.at + s.event_early_limit
     order by month
   ) as m;
 end;
 $$;
 comment on function tally.ensure_months(jsonb, timestamptz, interval) is
   'Makes the partitions of a batch when nothing has made them ahead.';
-revoke execute on function tally.ensure_months(jsonb, timestamptz, interval) from public, anon, authenticated;
+revoke execute on function tally.ensure_months(jsonb, timestamptz, interval)
+  from public, anon, authenticated;
 
 create function tally.answer_known_event(event jsonb, late_limit interval)
 returns jsonb
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = ''
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_checked tally.checked_event := tally.check_event(answer_known_event.event, now(), answer_known_event.late_limit);
-  v_problem jsonb := coalesce(v_checked.problem, tally.refusal_of((v_checked.event).organization_id));
+  v_checked tally.checked_event :=
+    tally.check_event(answer_known_event.event, now(), answer_known_event.late_limit);
+  v_problem jsonb :=
+    coalesce(v_checked.problem, tally.refusal_of((v_checked.event).organization_id));
   v_key text := (v_checked.event).idempotency_key;
 begin
   if v_problem is not null then
@@ -295,37 +352,43 @@ begin
     where k.organization_id = (v_checked.event).organization_id and k.idempotency_key = v_key
   ) or (tally.answer_replay(v_checked)).status = 'conflict' then
     -- A key that names nothing yet comes with the id of an event that was recorded without it.
-    return '{"code": "PT409", "field": "id", "message": "This id or idempotency_key already names another event."}';
+    return jsonb_build_object('code', 'PT409', 'field', 'id',
+      'message', 'This id or idempotency_key already names another event.');
   end if;
   return null;
 end;
 $$;
 comment on function tally.answer_known_event(jsonb, interval) is
   'What is wrong with an event whose id or key is recorded already; null: it is a duplicate.';
-revoke execute on function tally.answer_known_event(jsonb, interval) from public, anon, authenticated;
+revoke execute on function tally.answer_known_event(jsonb, interval)
+  from public, anon, authenticated;
 
 create function tally.record_batch(events jsonb, late_limit interval default null)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_events jsonb := record_batch.events;
-  v_skipped integer[] := '{}';
-  v_known integer[] := '{}';
-  v_repeated integer[] := '{}';
+  v_skipped integer[] := '{}'::integer[];
+  v_known integer[] := '{}'::integer[];
+  v_repeated integer[] := '{}'::integer[];
   v_has_months boolean := false;
   v_found record;
   v_written record;
   v_recorded integer := 0;
   v_duplicates integer := 0;
-  v_rejected jsonb := '[]';
+  v_rejected jsonb := '[]'::jsonb;
 begin
   if jsonb_typeof(record_batch.events) is distinct from 'array' then
-    perform tally.fail('PT400', 'events must be a JSON array.', 'events', 'For one event there is track_usage().');
+    perform tally.fail('PT400', 'events must be a JSON array.', 'events',
+      'For one event there is track_usage().');
   elsif jsonb_array_length(record_batch.events) > 10000 then
-    perform tally.fail('PT400', 'A batch may hold at most 10000 events.', 'events', 'Send batches of 500.');
+    perform tally.fail('PT400', 'A batch may hold at most 10000 events.', 'events',
+      'Send batches of 500.');
   end if;
-  -- Nearly always one round. What cannot go with the others is taken out, and the others are written again.
+  -- Nearly always one round. What cannot go with the others is taken out, and the others are
+  -- written again.
   loop
     begin
       v_written := tally.write_events(v_events, v_skipped, now(), record_batch.late_limit);
@@ -333,8 +396,10 @@ begin
       v_rejected := v_rejected || v_written.rejected;
       exit when v_repeated = '{}';
       -- Now that the first of each is written, its twins.
-      v_skipped := array(select p from generate_series(1, jsonb_array_length(v_events)) as p where p <> all (v_repeated));
-      v_repeated := '{}';
+      v_skipped := array(
+        select p from generate_series(1, jsonb_array_length(v_events)) as p
+        where p <> all (v_repeated));
+      v_repeated := '{}'::integer[];
     exception
       when unique_violation then
         -- In a statement of its own, which sees what a concurrent first writer has committed.
@@ -364,21 +429,27 @@ begin
         end if;
         v_rejected := v_rejected || v_found.problems;
         v_skipped := v_skipped || v_found.places;
-        select jsonb_agg(case when e.place = any (v_skipped) then '{}' else e.raw end order by e.place) into v_events
+        select jsonb_agg(
+          case when e.place = any (v_found.places) then '{}' else e.raw end order by e.place)
+        into v_events
         from jsonb_array_elements(v_events) with ordinality as e (raw, place);
     end;
   end loop;
   if v_known <> '{}' then
-    select count(*) filter (where a.problem is null),
-      v_rejected || coalesce(jsonb_agg(jsonb_build_object('index', k.place - 1) || a.problem) filter (where a.problem is not null), '[]')
+    select count(*) filter (where a.problem is null), v_rejected || coalesce(
+      jsonb_agg(jsonb_build_object('index', k.place - 1) || a.problem)
+        filter (where a.problem is not null), '[]')
     into v_duplicates, v_rejected
     from unnest(v_known) as k (place)
-    cross join lateral tally.answer_known_event(v_events -> (k.place - 1), record_batch.late_limit) as a (problem);
+    cross join lateral tally.answer_known_event(
+      v_events -> (k.place - 1), record_batch.late_limit) as a (problem);
   end if;
   if v_rejected <> '[]' then
-    select jsonb_agg(r order by (r -> 'index')::integer) into v_rejected from jsonb_array_elements(v_rejected) as r;
+    select jsonb_agg(r order by (r -> 'index')::integer) into v_rejected
+    from jsonb_array_elements(v_rejected) as r;
   end if;
-  return jsonb_build_object('recorded', v_recorded, 'duplicates', v_duplicates, 'rejected', v_rejected);
+  return jsonb_build_object(
+    'recorded', v_recorded, 'duplicates', v_duplicates, 'rejected', v_rejected);
 end;
 $$;
 comment on function tally.record_batch(jsonb, interval) is
@@ -442,7 +513,7 @@ language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 begin
   perform tally.require_operator('import usage');
-  return (tally.write_events(null, '{}', now(), interval '100 years')).recorded;
+  return (tally.write_events(null, '{}'::integer[], now(), interval '100 years')).recorded;
 end;
 $$;
 comment on function tally.import_staged() is
