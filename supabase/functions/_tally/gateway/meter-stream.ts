@@ -29,11 +29,9 @@ export interface MeterStreamOptions {
   onEnd: (outcome: StreamOutcome) => Promise<Uint8Array | null>;
 }
 
-class Silence extends Error {}
-
 /**
- * Passes a stream through, reading along. Bytes leave as they come, in the
- * client's own pace; only while the usage frame has to be hidden, a frame leaves when it is whole.
+ * Passes a stream through, reading along. Bytes leave as they come, in the client's own pace; only
+ * while the usage frame has to be hidden, a frame leaves when it is whole.
  */
 export function meterStream(
   source: ReadableStream<Uint8Array>,
@@ -49,41 +47,59 @@ export function meterStream(
     onEnd,
   } = options;
   const upstream = source.getReader();
-  const watch = new SilenceWatch(idleMs);
+  const watch = new SilenceWatch(idleMs, () => void stopUpstream());
   const text = new EmittedText();
   let ended: Promise<Uint8Array | null> | undefined;
   /** Nothing more may be given to the client: it has left, or was told of a failure. */
   let isClosed = false;
 
+  /** What the client may see and has not been given yet. */
+  let kept: Uint8Array[] = [];
+
+  function flush(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    if (isClosed || kept.length === 0) return;
+    controller.enqueue(join(kept));
+    kept = [];
+  }
+
   /**
-   * Reads frames and hands on what the client may see: the piece as it came, or whole frames. The last
+   * Reads frames and keeps what the client may see: the piece as it came, or whole frames. The last
    * frame waits for the end of the call to be recorded.
    */
-  async function deliver(
+  async function take(
     controller: ReadableStreamDefaultController<Uint8Array>,
     frames: Frame[],
     piece?: Uint8Array,
-  ): Promise<boolean> {
-    let kept: Uint8Array[] = [];
-    let isDelivered = false;
-    const flush = () => {
-      if (isClosed || kept.length === 0) return;
-      controller.enqueue(join(kept));
-      kept = [];
-      isDelivered = true;
-    };
+  ): Promise<void> {
     for (const frame of frames) {
       const read = frame.data === null ? null : reader.read(frame.data);
       if (read !== null) text.add(read.text);
       if (read?.isLast) {
-        flush();
+        flush(controller);
         await finish("success");
       }
       if (hidesUsage && !read?.isUsageOnly) kept.push(...frame.bytes);
     }
     if (!hidesUsage && piece !== undefined) kept.push(piece);
-    flush();
-    return isDelivered;
+  }
+
+  /** After the provider's last byte; `failure`: why there are no more. */
+  async function endStream(
+    controller: ReadableStreamDefaultController<Uint8Array>,
+    failure: unknown,
+  ): Promise<void> {
+    await take(controller, splitter.end());
+    flush(controller);
+    const hasFailed = failure !== undefined;
+    if (hasFailed && watch.silence === undefined) stopUpstream();
+    const trailer = await finish(
+      watch.silence !== undefined ? "timeout" : hasFailed ? "failed" : "success",
+    );
+    close(() => {
+      if (hasFailed) return controller.error(failure);
+      if (trailer !== null) controller.enqueue(trailer);
+      controller.close();
+    });
   }
 
   function finish(how: StreamOutcome["status"]): Promise<Uint8Array | null> {
@@ -106,7 +122,7 @@ export function meterStream(
   async function leave(): Promise<void> {
     if (isClosed) return;
     isClosed = true;
-    watch.stop();
+    watch.end();
     clientGone.removeEventListener("abort", leave);
     const finished = finish("aborted");
     stopUpstream();
@@ -120,29 +136,23 @@ export function meterStream(
     {
       async pull(controller) {
         while (!isClosed) {
-          let piece: Awaited<ReturnType<typeof upstream.read>>;
+          let piece: Awaited<ReturnType<typeof upstream.read>> | null = null;
+          let failure: unknown;
+          watch.begin();
           try {
-            piece = await watch.read(upstream);
+            piece = await upstream.read();
           } catch (cause) {
-            if (isClosed) return;
-            await deliver(controller, splitter.end());
-            stopUpstream();
-            await finish(cause instanceof Silence ? "timeout" : "failed");
-            close(() => controller.error(cause));
-            return;
+            failure = cause;
           }
-          if (piece.done) {
-            await deliver(controller, splitter.end());
-            const trailer = await finish("success");
-            close(() => {
-              if (trailer !== null) controller.enqueue(trailer);
-              controller.close();
-            });
-            return;
+          watch.pause();
+          if (isClosed) return;
+          if (piece === null || piece.done) {
+            return await endStream(controller, watch.silence ?? failure);
           }
-          if (
-            await deliver(controller, splitter.push(piece.value), piece.value)
-          ) return;
+          await take(controller, splitter.push(piece.value), piece.value);
+          if (kept.length === 0) continue;
+          flush(controller);
+          return;
         }
       },
       cancel: leave,
@@ -153,6 +163,7 @@ export function meterStream(
   function close(tell: () => void): void {
     if (isClosed) return;
     isClosed = true;
+    watch.end();
     clientGone.removeEventListener("abort", leave);
     tell();
   }
@@ -171,51 +182,47 @@ function join(pieces: Uint8Array[]): Uint8Array {
   return joined;
 }
 
-/** Ends a read that takes too long, with one timer for a whole stream: they come by the thousand. */
+/** Stops a provider that says nothing for too long, with one timer for a whole stream. */
 class SilenceWatch {
+  /** What the client is told of it. */
+  silence: Error | undefined;
   readonly #idleMs: number;
+  readonly #stop: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #since = 0;
-  #giveUp: ((reason: Silence) => void) | undefined;
+  #isWaiting = false;
 
-  constructor(idleMs: number) {
+  constructor(idleMs: number, stop: () => void) {
     this.#idleMs = idleMs;
+    this.#stop = stop;
   }
 
-  /** @throws {Silence} when nothing came for so long, and what the read throws. */
-  async read(
-    reader: ReadableStreamDefaultReader<Uint8Array>,
-  ): Promise<Awaited<ReturnType<typeof reader.read>>> {
+  /** Somebody waits for the provider from now on. */
+  begin(): void {
     this.#since = performance.now();
+    this.#isWaiting = true;
     this.#timer ??= setTimeout(() => this.#look(), this.#idleMs);
-    let isOver = true;
-    try {
-      const result = await Promise.race([
-        reader.read(),
-        new Promise<never>((_, reject) => {
-          this.#giveUp = reject;
-        }),
-      ]);
-      isOver = result.done;
-      return result;
-    } finally {
-      this.#giveUp = undefined;
-      if (isOver) this.stop();
-    }
+  }
+
+  /** It has spoken; until the client wants more, the silence is the client's. */
+  pause(): void {
+    this.#isWaiting = false;
   }
 
   /** Lets go of the timer. */
-  stop(): void {
+  end(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 
   #look(): void {
     this.#timer = undefined;
-    // Nobody is reading: the silence is the client's.
-    if (this.#giveUp === undefined) return;
+    if (!this.#isWaiting) return;
     const left = this.#idleMs - (performance.now() - this.#since);
-    if (left > 0) this.#timer = setTimeout(() => this.#look(), left);
-    else this.#giveUp(new Silence(`The provider was silent for ${this.#idleMs} ms.`));
+    if (left > 0) {
+      this.#timer = setTimeout(() => this.#look(), left);
+      return;
+    }
+    this.silence = new Error(`The provider was silent for ${this.#idleMs} ms.`);
+    this.#stop();
   }
 }
