@@ -1,5 +1,6 @@
--- What an organization asks of the calls that pass through the gateway: allowed models, a rate, retries
--- and fallbacks, the most one call may cost, and what becomes of a hold that nobody settles.
+-- What an organization asks of the calls that pass through the gateway: allowed models, a rate,
+-- retries and fallbacks, the most one call may cost, and what becomes of a hold that nobody
+-- settles.
 
 create table public.gateway_policies (
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -65,21 +66,25 @@ begin
       when 'object' then set_gateway_policy.policy -> 'fallback_models' else '{}' end) as f
     where jsonb_typeof(f.value) <> 'string' or f.key = f.value #>> '{}'
   ) then
-    perform tally.fail('PT400', 'fallback_models must name another model for each model.', 'fallback_models');
+    perform tally.fail('PT400', 'fallback_models must name another model for each model.',
+      'fallback_models');
   end if;
   -- What is not mentioned stays; null takes a policy away.
   select * into v_row from public.gateway_policies as p
   where p.organization_id = set_gateway_policy.organization_id and p.managed_by = v_manager
   for no key update;
   v_row := jsonb_populate_record(v_row, set_gateway_policy.policy);
-  insert into public.gateway_policies as p (organization_id, managed_by, allowed_models, requests_per_minute,
+  insert into public.gateway_policies as p (organization_id, managed_by, allowed_models,
+    requests_per_minute,
     max_call_cost, max_retries, fallback_models, unsettled_holds)
-  values (set_gateway_policy.organization_id, v_manager, v_row.allowed_models, v_row.requests_per_minute,
-    v_row.max_call_cost, v_row.max_retries, coalesce(v_row.fallback_models, '{}'), v_row.unsettled_holds)
+  values (set_gateway_policy.organization_id, v_manager, v_row.allowed_models,
+    v_row.requests_per_minute, v_row.max_call_cost, v_row.max_retries,
+    coalesce(v_row.fallback_models, '{}'), v_row.unsettled_holds)
   on conflict on constraint gateway_policies_pkey do update set
     allowed_models = excluded.allowed_models, requests_per_minute = excluded.requests_per_minute,
     max_call_cost = excluded.max_call_cost, max_retries = excluded.max_retries,
-    fallback_models = excluded.fallback_models, unsettled_holds = excluded.unsettled_holds, updated_at = now()
+    fallback_models = excluded.fallback_models, unsettled_holds = excluded.unsettled_holds,
+    updated_at = now()
   returning * into v_row;
   return to_jsonb(v_row) - 'updated_at';
 end;
@@ -113,7 +118,8 @@ begin
         or starts_with(is_model_listed.provider || '/' || is_model_listed.model, v_listed) then
         return true;
       end if;
-    elsif v_listed in (is_model_listed.model, is_model_listed.provider || '/' || is_model_listed.model) then
+    elsif v_listed in (is_model_listed.model,
+      is_model_listed.provider || '/' || is_model_listed.model) then
       return true;
     end if;
   end loop;
@@ -122,11 +128,13 @@ end;
 $$;
 comment on function tally.is_model_listed(text[], text, text) is
   'Whether a list of `model`, `provider/model` and beginnings with * names a model.';
-revoke execute on function tally.is_model_listed(text[], text, text) from public, anon, authenticated;
+revoke execute on function tally.is_model_listed(text[], text, text)
+  from public, anon, authenticated;
 
 create function tally.take_request(organization_id uuid, per_minute integer, at timestamptz)
 returns numeric
-language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_share constant interval := interval '1 minute' / take_request.per_minute;
@@ -140,11 +148,13 @@ begin
   if found then
     return null;
   end if;
-  select extract(epoch from r.paid_until + v_share - take_request.at - interval '1 minute') into v_wait
+  select extract(epoch from r.paid_until + v_share - take_request.at - interval '1 minute')
+    into v_wait
   from tally.gateway_rates as r where r.organization_id = take_request.organization_id;
   return greatest(v_wait, 0.001);
 end;
 $$;
 comment on function tally.take_request(uuid, integer, timestamptz) is
   'Counts a request against a rate. Null: it may go on; otherwise the seconds after which one may.';
-revoke execute on function tally.take_request(uuid, integer, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.take_request(uuid, integer, timestamptz)
+  from public, anon, authenticated;

@@ -6,12 +6,16 @@ language plpgsql stable security definer set search_path = ''
 as $$
 begin
   if refuse_gateway_caller.call ? 'api_key' and refuse_gateway_caller.scopes is null then
-    perform tally.fail('PT401', 'The API key is unknown, expired or revoked.', null, 'Make a new one with create_api_key().');
-  elsif refuse_gateway_caller.call ? 'api_key' and 'gateway' <> all (refuse_gateway_caller.scopes) then
-    perform tally.fail('PT403', 'The API key may not be used for gateway.', 'scopes', 'Make a key whose scopes include gateway.');
+    perform tally.fail('PT401', 'The API key is unknown, expired or revoked.', null,
+      'Make a new one with create_api_key().');
+  elsif refuse_gateway_caller.call ? 'api_key' and 'gateway' <> all (refuse_gateway_caller.scopes)
+  then
+    perform tally.fail('PT403', 'The API key may not be used for gateway.', 'scopes',
+      'Make a key whose scopes include gateway.');
   elsif refuse_gateway_caller.event_id is not null then
     perform tally.fail('PT409', 'A call with this idempotency-key was answered already.',
-      format('usage %s', refuse_gateway_caller.event_id), 'Answers are not kept. To make the call again, send a new key.');
+      format('usage %s', refuse_gateway_caller.event_id),
+      'Answers are not kept. To make the call again, send a new key.');
   end if;
   perform tally.fail('PT403', 'You are not a member of this organization.', 'x-tally-organization',
     'Name one of your own organizations in x-tally-organization.');
@@ -19,11 +23,13 @@ end;
 $$;
 comment on function tally.refuse_gateway_caller(jsonb, text[], uuid) is
   'Raises why a caller may not make a call: the API key is not valid now, the caller''s idempotency key is used up, the user is no member.';
-revoke execute on function tally.refuse_gateway_caller(jsonb, text[], uuid) from public, anon, authenticated;
+revoke execute on function tally.refuse_gateway_caller(jsonb, text[], uuid)
+  from public, anon, authenticated;
 
 create function tally.gateway_call_cost(request jsonb, classes text[], at timestamptz)
 returns numeric
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_organization_id uuid := (gateway_call_cost.request ->> 'organization_id')::uuid;
@@ -34,16 +40,20 @@ begin
     select u.cost_usd into v_cost
     from tally.upper_bound_cost(
       gateway_call_cost.request ->> 'provider', gateway_call_cost.request ->> 'model',
-      (gateway_call_cost.request ->> 'input_tokens')::bigint, (gateway_call_cost.request ->> 'max_output_tokens')::bigint,
-      v_organization_id, gateway_call_cost.request ->> 'service_tier', gateway_call_cost.at, gateway_call_cost.classes) as u;
+      (gateway_call_cost.request ->> 'input_tokens')::bigint,
+      (gateway_call_cost.request ->> 'max_output_tokens')::bigint, v_organization_id,
+      gateway_call_cost.request ->> 'service_tier', gateway_call_cost.at,
+      gateway_call_cost.classes) as u;
   else
     v_cost := 0;
   end if;
   if gateway_call_cost.request ? 'unit_type' then
     select p.cost_usd into v_unit_cost
-    from tally.price_call(v_organization_id, gateway_call_cost.request ->> 'provider', gateway_call_cost.request ->> 'model',
+    from tally.price_call(v_organization_id, gateway_call_cost.request ->> 'provider',
+      gateway_call_cost.request ->> 'model',
       coalesce(gateway_call_cost.request ->> 'service_tier', 'standard'),
-      jsonb_build_object(gateway_call_cost.request ->> 'unit_type', gateway_call_cost.request -> 'units'), 0,
+      jsonb_build_object(gateway_call_cost.request ->> 'unit_type',
+        gateway_call_cost.request -> 'units'), 0,
       gateway_call_cost.at) as p;
   end if;
   return v_cost + v_unit_cost;
@@ -51,11 +61,13 @@ end;
 $$;
 comment on function tally.gateway_call_cost(jsonb, text[], timestamptz) is
   'The most a call through the gateway can cost, in USD: its tokens at the dearest of the classes that may apply, and its units. Null: no price.';
-revoke execute on function tally.gateway_call_cost(jsonb, text[], timestamptz) from public, anon, authenticated;
+revoke execute on function tally.gateway_call_cost(jsonb, text[], timestamptz)
+  from public, anon, authenticated;
 
 create function tally.hold_headroom(hold_id uuid, organization_id uuid, at timestamptz)
 returns jsonb
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_quota_ids uuid[];
@@ -63,8 +75,8 @@ declare
   v_headroom jsonb;
   v_is_busy boolean;
 begin
-  -- The folded columns count recent calls at their upper bounds. Where many such are held or not folded
-  -- yet, it is enough to say that this much is left at least.
+  -- The folded columns count recent calls at their upper bounds. Where many such are held or not
+  -- folded yet, it is enough to say that this much is left at least.
   select h.quota_ids, h.amounts, q.headroom, q.is_busy
   into v_quota_ids, v_amounts, v_headroom, v_is_busy
   from public.usage_holds as h
@@ -89,14 +101,16 @@ begin
       'remaining', trim_scale(greatest((s.quota).quota_limit - s.used - s.held, 0))::text,
       'held', v_amounts ->> (s.quota).metric)
     from tally.quota_states(hold_headroom.organization_id, hold_headroom.at, v_quota_ids) as s
-    order by ((s.quota).quota_limit - s.used - s.held) / nullif((s.quota).quota_limit, 0) nulls first, (s.quota).id
+    order by ((s.quota).quota_limit - s.used - s.held)
+      / nullif((s.quota).quota_limit, 0) nulls first, (s.quota).id
     limit 1
   );
 end;
 $$;
 comment on function tally.hold_headroom(uuid, uuid, timestamptz) is
   'What is left of the tightest quota that a hold touches, beside the hold: {metric, remaining, held}, amounts as text; null without quotas.';
-revoke execute on function tally.hold_headroom(uuid, uuid, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.hold_headroom(uuid, uuid, timestamptz)
+  from public, anon, authenticated;
 
 create type tally.gateway_limits as (
   requests_per_minute integer,
@@ -108,38 +122,45 @@ comment on type tally.gateway_limits is 'What the policies of an organization sa
 
 create function tally.apply_gateway_policies(organization_id uuid, provider text, model text)
 returns tally.gateway_limits
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_policy public.gateway_policies;
   v_limits tally.gateway_limits;
 begin
-  -- The operator's row comes first, so that the organization's own choice wins where both may choose.
+  -- The operator's row comes first, so that the organization's own choice wins where both may
+  -- choose.
   for v_policy in
     select p.* from public.gateway_policies as p
     where p.organization_id = apply_gateway_policies.organization_id order by p.managed_by desc
   loop
     if v_policy.allowed_models is not null and apply_gateway_policies.model <> ''
-      and not tally.is_model_listed(v_policy.allowed_models, apply_gateway_policies.provider, apply_gateway_policies.model) then
+      and not tally.is_model_listed(v_policy.allowed_models, apply_gateway_policies.provider,
+        apply_gateway_policies.model) then
       perform tally.fail('PT403', format('The model %s is not among those that the %s allows.',
         apply_gateway_policies.model, v_policy.managed_by), 'model',
         'Use one of ' || array_to_string(v_policy.allowed_models, ', ') || '.');
     end if;
-    v_limits.requests_per_minute := least(v_limits.requests_per_minute, v_policy.requests_per_minute);
+    v_limits.requests_per_minute := least(v_limits.requests_per_minute,
+      v_policy.requests_per_minute);
     v_limits.max_call_cost := least(v_limits.max_call_cost, v_policy.max_call_cost);
     v_limits.max_retries := coalesce(v_policy.max_retries, v_limits.max_retries);
-    v_limits.fallback := coalesce(v_policy.fallback_models ->> apply_gateway_policies.model, v_limits.fallback);
+    v_limits.fallback := coalesce(v_policy.fallback_models ->> apply_gateway_policies.model,
+      v_limits.fallback);
   end loop;
   return v_limits;
 end;
 $$;
 comment on function tally.apply_gateway_policies(uuid, text, text) is
   'The limits of both policies of an organization for a call, the tighter one of each; raises PT403 for a model that they do not allow.';
-revoke execute on function tally.apply_gateway_policies(uuid, text, text) from public, anon, authenticated;
+revoke execute on function tally.apply_gateway_policies(uuid, text, text)
+  from public, anon, authenticated;
 
 create function tally.admit_gateway_call(request jsonb, call jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set jit = off
+  set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_organization_id constant uuid := (admit_gateway_call.request ->> 'organization_id')::uuid;
@@ -155,8 +176,9 @@ declare
   v_cost numeric;
   v_answer jsonb;
 begin
-  -- Whoever calls was looked at before the call was read; this is what counts, so that a key ends at
-  -- once when it is revoked. As tally.verify_api_key does, whose plan would be made anew by each call.
+  -- Whoever calls was looked at before the call was read; this is what counts, so that a key ends
+  -- at once when it is revoked. As tally.verify_api_key does, whose plan would be made anew by each
+  -- call.
   select
     case when admit_gateway_call.call ? 'api_key' then (
       select k.scopes from public.api_keys as k
@@ -166,18 +188,24 @@ begin
     end,
     case when admit_gateway_call.call ? 'idempotency_key' then (
       select k.event_id from tally.idempotency_keys as k
-      where k.organization_id = v_organization_id and k.idempotency_key = admit_gateway_call.call ->> 'idempotency_key')
+      where k.organization_id = v_organization_id
+        and k.idempotency_key = admit_gateway_call.call ->> 'idempotency_key')
     end,
     exists (select from public.gateway_policies as p where p.organization_id = v_organization_id),
-    exists (select from tally.provider_keys as k where k.organization_id = v_organization_id and k.provider = v_provider)
+    exists (
+      select from tally.provider_keys as k
+      where k.organization_id = v_organization_id and k.provider = v_provider)
   into v_scopes, v_event_id, v_has_policy, v_has_key;
-  if v_event_id is not null or admit_gateway_call.call ? 'api_key' and coalesce('gateway' <> all (v_scopes), true)
+  if v_event_id is not null
+    or admit_gateway_call.call ? 'api_key' and coalesce('gateway' <> all (v_scopes), true)
     or admit_gateway_call.call ? 'member_id'
-    and tally.role_in((admit_gateway_call.call ->> 'member_id')::uuid, v_organization_id) is null then
+    and tally.role_in((admit_gateway_call.call ->> 'member_id')::uuid, v_organization_id) is null
+  then
     perform tally.refuse_gateway_caller(admit_gateway_call.call, v_scopes, v_event_id);
   end if;
   if v_has_policy then
-    v_limits := tally.apply_gateway_policies(v_organization_id, v_provider, admit_gateway_call.request ->> 'model');
+    v_limits := tally.apply_gateway_policies(v_organization_id, v_provider,
+      admit_gateway_call.request ->> 'model');
   end if;
   -- As an admission does: what a crash can lose here are counters of calls that were not made.
   perform set_config('synchronous_commit', 'off', true);
@@ -198,13 +226,17 @@ begin
     return jsonb_strip_nulls(jsonb_build_object('allowed', true, 'provider_key', v_key,
       'retries', coalesce(v_limits.max_retries, 0), 'fallback', v_limits.fallback));
   end if;
-  -- What the reservation prices by itself, unless a class may be dearer or the price is asked for here.
+  -- What the reservation prices by itself, unless a class may be dearer or the price is asked for
+  -- here.
   if v_limits.max_call_cost is not null or admit_gateway_call.call ? 'classes' then
-    v_cost := tally.gateway_call_cost(v_request, string_to_array(admit_gateway_call.call ->> 'classes', ','), now());
+    v_cost := tally.gateway_call_cost(v_request,
+      string_to_array(admit_gateway_call.call ->> 'classes', ','), now());
     if coalesce(v_cost > v_limits.max_call_cost, v_limits.max_call_cost is not null) then
-      return jsonb_build_object('allowed', false, 'refused_by', 'quota', 'blocked_by', jsonb_build_object(
-        'quota_id', null, 'metric', 'cost_usd', 'quota_type', 'call', 'quota_limit', v_limits.max_call_cost,
-        'current_usage', 0, 'reserved', 0, 'remaining', v_limits.max_call_cost, 'requested', v_cost, 'reset_at', null,
+      return jsonb_build_object('allowed', false, 'refused_by', 'quota',
+        'blocked_by', jsonb_build_object(
+        'quota_id', null, 'metric', 'cost_usd', 'quota_type', 'call',
+        'quota_limit', v_limits.max_call_cost, 'current_usage', 0, 'reserved', 0,
+        'remaining', v_limits.max_call_cost, 'requested', v_cost, 'reset_at', null,
         'reason', case when v_cost is null then 'unpriced' else 'call' end));
     elsif v_cost is not null then
       v_request := v_request || jsonb_build_object('estimated_cost', v_cost);
@@ -212,9 +244,11 @@ begin
   end if;
   v_answer := tally.reserve_usage(v_request);
   if not (v_answer -> 'allowed')::boolean then
-    return jsonb_build_object('allowed', false, 'refused_by', 'quota', 'blocked_by', v_answer -> 'blocked_by');
+    return jsonb_build_object('allowed', false, 'refused_by', 'quota',
+      'blocked_by', v_answer -> 'blocked_by');
   end if;
-  return jsonb_strip_nulls(jsonb_build_object('allowed', true, 'hold_id', v_answer -> 'hold_id', 'provider_key', v_key,
+  return jsonb_strip_nulls(jsonb_build_object('allowed', true, 'hold_id', v_answer -> 'hold_id',
+    'provider_key', v_key,
     'retries', coalesce(v_limits.max_retries, 0), 'fallback', v_limits.fallback,
     'headroom', tally.hold_headroom((v_answer ->> 'hold_id')::uuid, v_organization_id, now())));
 end;
@@ -226,18 +260,21 @@ grant execute on function tally.admit_gateway_call(jsonb, jsonb) to service_role
 
 create function tally.record_late_call(hold_id uuid, event jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set jit = off
+  set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 begin
   if exists (
     select
     from public.usage_holds as h
     join public.token_usage as u
-      on u.organization_id = h.organization_id and u.id = h.event_id and u.created_at = tally.uuid_time(h.event_id)
+      on u.organization_id = h.organization_id and u.id = h.event_id
+        and u.created_at = tally.uuid_time(h.event_id)
     where h.id = record_late_call.hold_id and u.request_metadata @> '{"unsettled_hold": true}'
   ) then
     perform tally.fail('PT409', 'The tidy-up has settled this call at its upper bound.',
-      format('hold %s', record_late_call.hold_id), 'The use is in the ledger; nothing is left to do.');
+      format('hold %s', record_late_call.hold_id),
+      'The use is in the ledger; nothing is left to do.');
   end if;
   return tally.track_usage(record_late_call.event);
 end;
@@ -248,7 +285,8 @@ revoke execute on function tally.record_late_call(uuid, jsonb) from public, anon
 
 create function tally.settle_gateway_call(hold_id uuid, event jsonb, more jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_answer jsonb;
@@ -261,13 +299,16 @@ begin
     v_answer := tally.settle_usage(settle_gateway_call.hold_id, settle_gateway_call.event, true);
   end if;
   if settle_gateway_call.more ? 'others' then
-    for v_other in select o.value from jsonb_array_elements(settle_gateway_call.more -> 'others') as o loop
+    for v_other in select o.value
+      from jsonb_array_elements(settle_gateway_call.more -> 'others') as o loop
       perform public.track_usage(v_other);
     end loop;
   end if;
   if settle_gateway_call.more ? 'counted_tokens' then
-    perform tally.note_token_count(settle_gateway_call.event ->> 'provider', settle_gateway_call.more ->> 'counted_model',
-      (settle_gateway_call.more ->> 'counted_tokens')::bigint, (settle_gateway_call.event ->> 'input_tokens')::bigint);
+    perform tally.note_token_count(settle_gateway_call.event ->> 'provider',
+      settle_gateway_call.more ->> 'counted_model',
+      (settle_gateway_call.more ->> 'counted_tokens')::bigint,
+      (settle_gateway_call.event ->> 'input_tokens')::bigint);
   end if;
   if settle_gateway_call.more ? 'headroom' then
     v_remaining := greatest((settle_gateway_call.more #>> '{headroom,remaining}')::numeric
@@ -279,15 +320,18 @@ begin
         else (v_answer ->> (settle_gateway_call.more #>> '{headroom,metric}'))::numeric
       end, 0), 0);
   end if;
-  return jsonb_build_object('id', v_answer -> 'id', 'cost_usd', v_answer -> 'cost_usd', 'remaining', trim_scale(v_remaining));
+  return jsonb_build_object('id', v_answer -> 'id', 'cost_usd', v_answer -> 'cost_usd',
+    'remaining', trim_scale(v_remaining));
 end;
 $$;
 comment on function tally.settle_gateway_call(uuid, jsonb, jsonb) is
   'Settles a call through the gateway and what belongs to it, in one transaction: events of other models that the same answer used (others), how its prompt was counted (counted_tokens), what is left now (headroom of the admission): {id, cost_usd, remaining}. is_late: its hold was ended by somebody else, the event is recorded by itself.';
-revoke execute on function tally.settle_gateway_call(uuid, jsonb, jsonb) from public, anon, authenticated;
+revoke execute on function tally.settle_gateway_call(uuid, jsonb, jsonb)
+  from public, anon, authenticated;
 grant execute on function tally.settle_gateway_call(uuid, jsonb, jsonb) to service_role;
 
-create function tally.settle_unsettled_holds(max_holds integer default 500, at timestamptz default now())
+create function tally.settle_unsettled_holds(
+  max_holds integer default 500, at timestamptz default now())
 returns integer
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -306,7 +350,8 @@ begin
           filter (where p.unsettled_holds is not null))[1] = 'settle')
       and (h.state = 'open' and h.expires_at <= settle_unsettled_holds.at
         or h.state = 'expired' and h.event_id is null)
-      -- One call each: of a hold for a whole run, what is left belongs to calls that were never made.
+      -- One call each: of a hold for a whole run, what is left belongs to calls that were never
+      -- made.
       and h.amounts ->> 'requests' = '1'
     order by h.id
     limit settle_unsettled_holds.max_holds
@@ -325,5 +370,6 @@ end;
 $$;
 comment on function tally.settle_unsettled_holds(integer, timestamptz) is
   'Settles holds of single calls that ran out, at their upper bounds, for organizations whose policy says so; the events are marked unsettled_hold. Returns how many. For tick(), before it folds.';
-revoke execute on function tally.settle_unsettled_holds(integer, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.settle_unsettled_holds(integer, timestamptz)
+  from public, anon, authenticated;
 grant execute on function tally.settle_unsettled_holds(integer, timestamptz) to service_role;
