@@ -59,6 +59,8 @@ export class Connection {
   /** The server has let us in. */
   #isIn = false;
   #isClosed = false;
+  /** The server was asked to stop a statement: whatever runs when that arrives is stopped. */
+  #isCancelled = false;
   #key = { processId: 0, secret: 0 };
   #task: Task | undefined;
   #steps: Step[] = [];
@@ -102,8 +104,9 @@ export class Connection {
     this.#send().catch((cause) => this.#end(brokenBy(cause)));
   }
 
-  /** Asks the server to stop what it does for this connection. */
+  /** Asks the server to stop what it does for this connection, which takes no other task then. */
   async cancel(): Promise<void> {
+    this.#isCancelled = true;
     const socket = await this.#connect(this.#server);
     const writer = new MessageWriter();
     writer.cancel(this.#key.processId, this.#key.secret);
@@ -188,7 +191,8 @@ export class Connection {
     this.#steps = [];
     if (this.#error !== undefined) task?.reject(this.#error);
     else task?.resolve(this.#rows);
-    this.#events.onFree(this);
+    if (this.#isCancelled) this.close();
+    else this.#events.onFree(this);
   }
 
   async #send(): Promise<void> {
