@@ -106,14 +106,8 @@ begin
           then coalesce(sum(q.value::numeric * (e.unit_prices -> q.key)::numeric), 0) end
         from jsonb_each(price_call.classes) as q
         where q.value::numeric <> 0
-      ) * coalesce(case when e.organization_id is null then (
-        select m.factor from public.price_markups as m
-        where m.organization_id = price_call.organization_id
-          and (m.provider is null or m.provider = price_call.provider) and (m.model is null or m.model = v_model)
-          and m.valid_from <= price_call.at and (m.valid_to is null or m.valid_to > price_call.at)
-        order by m.model nulls last, m.provider nulls last
-        limit 1
-      ) end, 1))
+      ) * case when e.organization_id is null then tally.markup_of(
+        price_call.organization_id, price_call.provider, v_model, price_call.at) else 1 end)
     into price_id, cost_usd
     from public.cost_estimates as e
     where e.provider = v_provider
@@ -327,15 +321,8 @@ begin
   -- As tally.price_call: an id with a card of its own comes before any alias.
   for v_attempt in 1..2 loop
     -- Every band that the bound reaches is a candidate: the real prompt may be shorter than its bound.
-    select b.id, trim_scale(b.bound * coalesce(case when b.organization_id is null then (
-        select m.factor from public.price_markups as m
-        where m.organization_id = upper_bound_cost.organization_id
-          and (m.provider is null or m.provider = upper_bound_cost.provider)
-          and (m.model is null or m.model = priced_model)
-          and m.valid_from <= upper_bound_cost.at and (m.valid_to is null or m.valid_to > upper_bound_cost.at)
-        order by m.model nulls last, m.provider nulls last
-        limit 1
-      ) end, 1))
+    select b.id, trim_scale(b.bound * case when b.organization_id is null then tally.markup_of(
+        upper_bound_cost.organization_id, upper_bound_cost.provider, priced_model, upper_bound_cost.at) else 1 end)
     into price_id, cost_usd
     from (
       select e.id, e.organization_id,

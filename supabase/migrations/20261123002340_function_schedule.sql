@@ -91,6 +91,10 @@ begin
   if coalesce(v_url, '') !~ '^https?://[^[:space:]/?#]+(/[^[:space:]?#]*)?$' then
     perform tally.fail('PT400', 'functions_url is not a URL.', 'functions_url',
       'It looks like https://<project>.supabase.co/functions/v1.');
+  elsif v_url !~ '^https://' and v_url !~ '^http://([^./:]+|127[.]0[.]0[.]1|host[.]docker[.]internal)(:[0-9]+)?(/|$)' then
+    -- The secret key goes with each request; only a name of this machine or of its own network needs no encryption.
+    perform tally.fail('PT400', 'functions_url must begin with https://.', 'functions_url',
+      'It looks like https://<project>.supabase.co/functions/v1.');
   end if;
   -- Two at once would put two secrets of one name into the vault.
   perform pg_advisory_xact_lock(hashtextextended('tally.schedule_functions', 0));

@@ -138,6 +138,13 @@ test("a server that does not know the password is left", async () => {
   });
 });
 
+test("a server that lets in without giving its proof is left", async () => {
+  const signIn = scram("päss,word=");
+  const withoutProof = (sent: Buffer, count: number) =>
+    count < 2 ? signIn(sent, count) : [message("R", 0), READY];
+  await expect(serve(withoutProof)).rejects.toMatchObject({ code: "08P01" });
+});
+
 test("a way that is not known is said", async () => {
   await expect(serve(() => [message("R", 7)])).rejects.toMatchObject({ code: "08P01" });
 });

@@ -1,5 +1,5 @@
 begin;
-select plan(19);
+select plan(21);
 
 -- What a server lacks has a stand-in here: the shapes are those of pg_cron, pg_net and the vault.
 do $stubs$
@@ -49,6 +49,9 @@ select tests.act_as_service();
 select is(tests.error_of('select tally.call_function(''alerts'')') ->> 'code', '42501', 'not even with the secret key');
 select is(tests.error_of('select public.schedule_functions(''https://p.example.com'')') ->> 'detail', 'secret_key', 'a key is needed once');
 select is(tests.error_of('select public.schedule_functions(''p.example.com'', ''x'')') ->> 'detail', 'functions_url', 'and a URL each time');
+select is(tests.error_of('select public.schedule_functions(''http://p.example.com/functions/v1'', ''x'')') ->> 'detail', 'functions_url',
+  'the key is not sent unencrypted');
+select lives_ok($$ select public.schedule_functions('http://kong:8000/functions/v1', 'sb_secret_0') $$, 'but within the machine');
 select is(public.schedule_functions('https://p.example.com/functions/v1/', ' sb_secret_1 ') ->> 'functions_url',
   'https://p.example.com/functions/v1', 'the operator schedules them, by the secret key too');
 select lives_ok($$ select public.schedule_functions('https://q.example.com/functions/v1') $$, 'and may again, without the key');

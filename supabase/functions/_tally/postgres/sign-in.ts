@@ -24,6 +24,8 @@ export class SignIn {
   readonly #credentials: Credentials;
   readonly #nonce = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(18))));
   #expected: string | undefined;
+  /** A proof was begun, and the server has not given its own yet. */
+  #owesProof = false;
 
   constructor(credentials: Credentials) {
     this.#credentials = credentials;
@@ -35,6 +37,7 @@ export class SignIn {
     const asked = message.int32();
     switch (asked) {
       case OK:
+        if (this.#owesProof) break;
         return;
       case CLEARTEXT:
         return writer.password(password);
@@ -43,6 +46,7 @@ export class SignIn {
       case SASL: {
         const mechanisms = message.characters().split("\0");
         if (!mechanisms.includes(SCRAM)) break;
+        this.#owesProof = true;
         return writer.startSasl(SCRAM, `n,,n=*,r=${this.#nonce}`);
       }
       case SASL_CONTINUE: {
@@ -51,7 +55,13 @@ export class SignIn {
         return writer.continueSasl(proof);
       }
       case SASL_FINAL:
-        if (message.characters().split(",")[0] === `v=${this.#expected}`) return;
+        if (
+          this.#expected !== undefined &&
+          message.characters().split(",")[0] === `v=${this.#expected}`
+        ) {
+          this.#owesProof = false;
+          return;
+        }
         throw refused("The server does not know the password that it asked for.");
     }
     throw refused("The server asks for a way of signing in that is not known here.");
