@@ -5,7 +5,7 @@ import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { makeDirectory, type RunningStack, runTallybase, startStack } from "../support/stack.ts";
-import { listFamily, listSurvivors } from "./list-processes.ts";
+import { commandOf, listFamily, listSurvivors } from "./list-processes.ts";
 import { makeProject } from "./make-project.ts";
 
 let directory: Awaited<ReturnType<typeof makeDirectory>>;
@@ -171,7 +171,7 @@ test("a Postgres that outlived its run is ended, the data kept", async () => {
   const [pid] = readFileSync(join(stateDir, "postgres/data/postmaster.pid"), "utf8").split("\n");
   // Without its guards nothing tells Postgres that the stack is gone.
   const guards = listFamily(Number(killed.child.pid)).filter((member) =>
-    readFileSync(`/proc/${member}/cmdline`, "utf8").startsWith("/bin/sh"),
+    commandOf(member).startsWith("/bin/sh"),
   );
   for (const guard of guards) process.kill(guard, "SIGKILL");
   killed.child.kill("SIGKILL");
