@@ -1,5 +1,6 @@
 import type { StreamEnd, StreamReader } from "./adapter.ts";
 import { EmittedText } from "./emitted-text.ts";
+import { readPieces } from "./read-pieces.ts";
 import type { Frame, Splitter } from "./split-frames.ts";
 
 /** How a stream ended, and what is known of its use. */
@@ -46,7 +47,7 @@ export function meterStream(
     abortUpstream,
     onEnd,
   } = options;
-  const upstream = source.getReader();
+  const upstream = readPieces(source);
   const watch = new SilenceWatch(idleMs, () => void stopUpstream());
   const text = new EmittedText();
   let ended: Promise<Uint8Array | null> | undefined;
@@ -136,7 +137,7 @@ export function meterStream(
     {
       async pull(controller) {
         while (!isClosed) {
-          let piece: Awaited<ReturnType<typeof upstream.read>> | null = null;
+          let piece: Uint8Array | null = null;
           let failure: unknown;
           watch.begin();
           try {
@@ -146,10 +147,10 @@ export function meterStream(
           }
           watch.pause();
           if (isClosed) return;
-          if (piece === null || piece.done) {
+          if (piece === null) {
             return await endStream(controller, watch.silence ?? failure);
           }
-          await take(controller, splitter.push(piece.value), piece.value);
+          await take(controller, splitter.push(piece), piece);
           if (kept.length === 0) continue;
           flush(controller);
           return;

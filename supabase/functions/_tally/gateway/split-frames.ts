@@ -121,9 +121,11 @@ function readData(parts: Uint8Array[]): string | null {
   return lines.length === 0 ? null : lines.join("\n");
 }
 
+const WHOLE = new TextDecoder();
+
 function decode(parts: Uint8Array[]): string {
+  if (parts.length === 1) return WHOLE.decode(parts[0]);
   const decoder = new TextDecoder();
-  if (parts.length === 1) return decoder.decode(parts[0]);
   const text = parts.map((part) => decoder.decode(part, { stream: true })).join("");
   return text + decoder.decode();
 }
