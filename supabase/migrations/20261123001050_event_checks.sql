@@ -182,23 +182,29 @@ declare
   v_read jsonb := coalesce(v_given -> 'cache_read', '0');
   v_write jsonb := coalesce(v_given -> 'cache_write', '0');
   v_reasoning jsonb := coalesce(v_given -> 'reasoning', '0');
+  v_plain_input jsonb := v_given -> 'input';
+  v_plain_output jsonb := v_given -> 'output';
+  v_rest_input numeric;
+  v_rest_output numeric;
 begin
-  if v_given - '{cache_read,cache_write,reasoning}'::text[] = '{}' and e.units is null
+  if v_given - '{input,cache_read,cache_write,output,reasoning}'::text[] = '{}' and e.units is null
     and e.input_tokens is not null and e.output_tokens is not null
     and jsonb_typeof(v_read) = 'number' and jsonb_typeof(v_write) = 'number' and jsonb_typeof(v_reasoning) = 'number'
+    and coalesce(jsonb_typeof(v_plain_input), 'number') = 'number'
+    and coalesce(jsonb_typeof(v_plain_output), 'number') = 'number'
   then
     -- The usual call, without a query; what is wrong with it is said below.
-    v_input := v_read::numeric + v_write::numeric;
-    v_output := v_reasoning::numeric;
-    if v_read::numeric >= 0 and v_write::numeric >= 0 and v_output >= 0 and v_read::numeric % 1 = 0 and v_input % 1 = 0
-      and v_output % 1 = 0 and v_input <= e.input_tokens and v_output <= e.output_tokens then
+    v_rest_input := e.input_tokens - v_read::numeric - v_write::numeric;
+    v_rest_output := e.output_tokens - v_reasoning::numeric;
+    if least(v_read::numeric, v_write::numeric, v_reasoning::numeric, v_rest_input, v_rest_output) >= 0
+      and v_read::numeric % 1 = 0 and v_rest_input % 1 = 0 and v_rest_output % 1 = 0
+      and coalesce(v_plain_input::numeric, v_rest_input) = v_rest_input
+      and coalesce(v_plain_output::numeric, v_rest_output) = v_rest_output then
       e.classes := v_given
-        || case when v_input = e.input_tokens then '{}' else jsonb_build_object('input', e.input_tokens - v_input) end
-        || case when v_output = e.output_tokens then '{}' else jsonb_build_object('output', e.output_tokens - v_output) end;
+        || case when v_plain_input is not null or v_rest_input = 0 then '{}' else jsonb_build_object('input', v_rest_input) end
+        || case when v_plain_output is not null or v_rest_output = 0 then '{}' else jsonb_build_object('output', v_rest_output) end;
       return (e, null)::tally.completed_event;
     end if;
-    v_input := 0;
-    v_output := 0;
   end if;
   for v_class, v_value, v_kind in
     select q.key, q.value, (select c.kind from tally.usage_classes as c where c.class = q.key)

@@ -70,7 +70,14 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   -- Before the first call of a user or key is admitted, its quotas exist: nothing passes before a
-  -- limit does.
+  -- limit does. Most plans have none for either.
+  if not exists (
+    select from public.organizations as o
+    join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to in ('user', 'api_key')
+    where o.id = meet_caller.organization_id
+  ) then
+    return;
+  end if;
   if meet_caller.user_id is not null then
     perform tally.add_plan_quotas(meet_caller.organization_id, 'user', meet_caller.user_id, null);
   end if;
