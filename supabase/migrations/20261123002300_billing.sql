@@ -1,5 +1,5 @@
--- Billing: who is billed, by which meters, with which markup. Our ledger is the truth; what is sent to
--- Stripe or another sink is in the next file.
+-- Billing: who is billed, by which meters, with which markup. Our ledger is the truth; what is sent
+-- to Stripe or another sink is in the next file.
 
 create table public.billing_customers (
   organization_id uuid primary key references public.organizations (id) on delete cascade,
@@ -17,7 +17,8 @@ create table public.billing_customers (
   constraint customer_id_is_not_blank check (btrim(stripe_customer_id) <> '')
 );
 create index billing_customers_by_stripe on public.billing_customers (stripe_customer_id);
-comment on table public.billing_customers is 'Which organizations are billed, and as which customer of Stripe.';
+comment on table public.billing_customers is
+  'Which organizations are billed, and as which customer of Stripe.';
 comment on column public.billing_customers.billed_during is
   'When its use is billed: from each start of billing to the next end. Use outside is recorded and never reported.';
 comment on column public.billing_customers.invoiced_until is
@@ -33,7 +34,9 @@ create table public.billing_markups (
   starts_at timestamptz not null,
   factor numeric not null,
   primary key (organization_id, starts_at),
-  constraint markup_starts_on_the_hour check (starts_at = date_bin('1 hour', starts_at, timestamptz 'epoch')),
+  constraint markup_starts_on_the_hour check (
+    starts_at = date_bin('1 hour', starts_at, timestamptz 'epoch')
+  ),
   constraint factor_is_from_0_to_1000 check (factor >= 0 and factor <= 1000)
 );
 comment on table public.billing_markups is
@@ -79,17 +82,18 @@ create table public.billing_entitlements (
   lookup_key text not null,
   primary key (organization_id, lookup_key)
 );
-comment on table public.billing_entitlements is 'The features that an organization has bought, by the lookup keys of Stripe.';
+comment on table public.billing_entitlements is
+  'The features that an organization has bought, by the lookup keys of Stripe.';
 
 alter table public.billing_customers enable row level security;
 alter table public.billing_markups enable row level security;
 alter table public.billing_meters enable row level security;
 alter table public.billing_plans enable row level security;
 alter table public.billing_entitlements enable row level security;
-revoke all on public.billing_customers, public.billing_markups, public.billing_meters, public.billing_plans,
-  public.billing_entitlements from anon, authenticated, service_role;
-grant select on public.billing_customers, public.billing_markups, public.billing_meters, public.billing_entitlements
-  to authenticated, service_role;
+revoke all on public.billing_customers, public.billing_markups, public.billing_meters,
+  public.billing_plans, public.billing_entitlements from anon, authenticated, service_role;
+grant select on public.billing_customers, public.billing_markups, public.billing_meters,
+  public.billing_entitlements to authenticated, service_role;
 grant select, insert, update, delete on public.billing_plans to service_role;
 create policy "members read how their organizations are billed" on public.billing_customers
   for select to authenticated
@@ -100,7 +104,8 @@ create policy "members read the billing markups of their organizations" on publi
 create policy "members read what their organizations have bought" on public.billing_entitlements
   for select to authenticated
   using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));
-create policy "the signed-in read the meters" on public.billing_meters for select to authenticated using (true);
+create policy "the signed-in read the meters" on public.billing_meters
+  for select to authenticated using (true);
 
 create function tally.mark_billed_hours(organization_id uuid, starts_at timestamptz)
 returns void
@@ -114,13 +119,15 @@ begin
   from tally.usage_buckets as b
   where b.organization_id = mark_billed_hours.organization_id
     and b.bucket_start >= date_bin('1 hour', mark_billed_hours.starts_at, timestamptz 'epoch')
-  -- Locked when they are marked already: a report that takes them now would count without what changes here.
+  -- Locked when they are marked already: a report that takes them now would count without what
+  -- changes here.
   on conflict on constraint changed_hours_pkey do update set hour = excluded.hour;
 end;
 $$;
 comment on function tally.mark_billed_hours(uuid, timestamptz) is
   'Has the hours of an organization that is billed looked at again, from a moment on.';
-revoke execute on function tally.mark_billed_hours(uuid, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.mark_billed_hours(uuid, timestamptz)
+  from public, anon, authenticated;
 
 create function tally.set_billing_customer(
   organization_id uuid, stripe_customer_id text, starts_at timestamptz, markup numeric)
@@ -134,16 +141,19 @@ begin
   perform tally.require_operator('set billing customers');
   perform tally.require_admin(set_billing_customer.organization_id);
   if btrim(coalesce(set_billing_customer.stripe_customer_id, '')) = '' then
-    perform tally.fail('PT400', 'stripe_customer_id is missing.', 'stripe_customer_id', 'It looks like cus_….');
+    perform tally.fail('PT400', 'stripe_customer_id is missing.', 'stripe_customer_id',
+      'It looks like cus_….');
   end if;
   -- Two organizations could not be told apart by Stripe's events.
-  perform pg_advisory_xact_lock(hashtextextended('billing customer ' || set_billing_customer.stripe_customer_id, 0));
+  perform pg_advisory_xact_lock(
+    hashtextextended('billing customer ' || set_billing_customer.stripe_customer_id, 0));
   if exists (
     select from public.billing_customers as c
     where c.stripe_customer_id = set_billing_customer.stripe_customer_id
       and c.organization_id <> set_billing_customer.organization_id
   ) then
-    perform tally.fail('PT409', 'Another organization is billed as this customer.', set_billing_customer.stripe_customer_id,
+    perform tally.fail('PT409', 'Another organization is billed as this customer.',
+      set_billing_customer.stripe_customer_id,
       'Make a customer of its own for each organization.');
   end if;
   insert into public.billing_customers as c (organization_id, stripe_customer_id, billed_during)
@@ -155,7 +165,8 @@ begin
       else c.billed_during + excluded.billed_during end
   returning c.* into v_customer;
   if set_billing_customer.markup is not null then
-    perform tally.set_billing_markup(set_billing_customer.organization_id, set_billing_customer.markup, v_from);
+    perform tally.set_billing_markup(
+      set_billing_customer.organization_id, set_billing_customer.markup, v_from);
   end if;
   perform tally.mark_billed_hours(v_customer.organization_id, v_from);
   return jsonb_build_object('organization_id', v_customer.organization_id,
@@ -163,22 +174,29 @@ begin
     'markup', tally.billing_markup(v_customer.organization_id, now()));
 end;
 $$;
-comment on function tally.set_billing_customer(uuid, text, timestamptz, numeric) is 'Behind public.set_billing_customer.';
-revoke execute on function tally.set_billing_customer(uuid, text, timestamptz, numeric) from public, anon, authenticated;
-grant execute on function tally.set_billing_customer(uuid, text, timestamptz, numeric) to authenticated, service_role;
+comment on function tally.set_billing_customer(uuid, text, timestamptz, numeric) is
+  'Behind public.set_billing_customer.';
+revoke execute on function tally.set_billing_customer(uuid, text, timestamptz, numeric)
+  from public, anon, authenticated;
+grant execute on function tally.set_billing_customer(uuid, text, timestamptz, numeric)
+  to authenticated, service_role;
 
 create function public.set_billing_customer(
-  organization_id uuid, stripe_customer_id text, starts_at timestamptz default null, markup numeric default null)
+  organization_id uuid, stripe_customer_id text, starts_at timestamptz default null,
+  markup numeric default null)
 returns jsonb
 language sql volatile security invoker set search_path = ''
 as $$
-  select tally.set_billing_customer(set_billing_customer.organization_id, set_billing_customer.stripe_customer_id,
-    set_billing_customer.starts_at, set_billing_customer.markup)
+  select tally.set_billing_customer(set_billing_customer.organization_id,
+    set_billing_customer.stripe_customer_id, set_billing_customer.starts_at,
+    set_billing_customer.markup)
 $$;
 comment on function public.set_billing_customer(uuid, text, timestamptz, numeric) is
   'Bills an organization as a customer of Stripe (operator), from starts_at on (default: now, or as before), its cost times markup: {organization_id, stripe_customer_id, billed_during, markup}.';
-revoke execute on function public.set_billing_customer(uuid, text, timestamptz, numeric) from public, anon, authenticated;
-grant execute on function public.set_billing_customer(uuid, text, timestamptz, numeric) to authenticated, service_role;
+revoke execute on function public.set_billing_customer(uuid, text, timestamptz, numeric)
+  from public, anon, authenticated;
+grant execute on function public.set_billing_customer(uuid, text, timestamptz, numeric)
+  to authenticated, service_role;
 
 create function tally.billing_markup(organization_id uuid, hour timestamptz)
 returns numeric
@@ -191,10 +209,12 @@ as $$
     limit 1
   ), 1)
 $$;
-comment on function tally.billing_markup(uuid, timestamptz) is 'The factor on the billed cost of an hour; 1 without one.';
+comment on function tally.billing_markup(uuid, timestamptz) is
+  'The factor on the billed cost of an hour; 1 without one.';
 revoke execute on function tally.billing_markup(uuid, timestamptz) from public, anon, authenticated;
 
-create function tally.set_billing_markup(organization_id uuid, factor numeric, starts_at timestamptz)
+create function tally.set_billing_markup(
+  organization_id uuid, factor numeric, starts_at timestamptz)
 returns timestamptz
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -204,7 +224,8 @@ begin
   perform tally.require_operator('set billing markups');
   perform tally.require_admin(set_billing_markup.organization_id);
   if set_billing_markup.factor is null or not set_billing_markup.factor between 0 and 1000 then
-    perform tally.fail('PT400', 'factor must be a number from 0 to 1000.', 'factor', '1.2 bills 20 % more than the cost.');
+    perform tally.fail('PT400', 'factor must be a number from 0 to 1000.', 'factor',
+      '1.2 bills 20 % more than the cost.');
   end if;
   insert into public.billing_markups as m (organization_id, starts_at, factor)
   values (set_billing_markup.organization_id, v_from, set_billing_markup.factor)
@@ -213,20 +234,27 @@ begin
   return v_from;
 end;
 $$;
-comment on function tally.set_billing_markup(uuid, numeric, timestamptz) is 'Behind public.set_billing_markup.';
-revoke execute on function tally.set_billing_markup(uuid, numeric, timestamptz) from public, anon, authenticated;
-grant execute on function tally.set_billing_markup(uuid, numeric, timestamptz) to authenticated, service_role;
+comment on function tally.set_billing_markup(uuid, numeric, timestamptz) is
+  'Behind public.set_billing_markup.';
+revoke execute on function tally.set_billing_markup(uuid, numeric, timestamptz)
+  from public, anon, authenticated;
+grant execute on function tally.set_billing_markup(uuid, numeric, timestamptz)
+  to authenticated, service_role;
 
-create function public.set_billing_markup(organization_id uuid, factor numeric, starts_at timestamptz default now())
+create function public.set_billing_markup(
+  organization_id uuid, factor numeric, starts_at timestamptz default now())
 returns timestamptz
 language sql volatile security invoker set search_path = ''
 as $$
-  select tally.set_billing_markup(set_billing_markup.organization_id, set_billing_markup.factor, set_billing_markup.starts_at)
+  select tally.set_billing_markup(
+    set_billing_markup.organization_id, set_billing_markup.factor, set_billing_markup.starts_at)
 $$;
 comment on function public.set_billing_markup(uuid, numeric, timestamptz) is
   'Sets the factor on the billed cost of an organization from an hour on (operator), and returns that hour. Of hours reported already the difference is reported.';
-revoke execute on function public.set_billing_markup(uuid, numeric, timestamptz) from public, anon, authenticated;
-grant execute on function public.set_billing_markup(uuid, numeric, timestamptz) to authenticated, service_role;
+revoke execute on function public.set_billing_markup(uuid, numeric, timestamptz)
+  from public, anon, authenticated;
+grant execute on function public.set_billing_markup(uuid, numeric, timestamptz)
+  to authenticated, service_role;
 
 create function tally.set_billing_meter(
   event_name text, metric text, display_name text, filters jsonb, scale numeric, has_markup boolean,
@@ -240,57 +268,69 @@ declare
   v_meter public.billing_meters;
 begin
   perform tally.require_operator('set billing meters');
-  perform tally.check_filters(coalesce(set_billing_meter.filters, '{}'), array['provider', 'model', 'tool_name', 'operation',
-    'resource_type', 'service_tier', 'status', 'unit_type', 'is_byok']);
+  perform tally.check_filters(coalesce(set_billing_meter.filters, '{}'), array['provider', 'model',
+    'tool_name', 'operation', 'resource_type', 'service_tier', 'status', 'unit_type', 'is_byok']);
   -- What a caller pays its provider for itself is not billed a second time.
-  v_new.filters := coalesce(set_billing_meter.filters, case when v_is_cost then '{"is_byok": false}' else '{}' end::jsonb);
+  v_new.filters := coalesce(set_billing_meter.filters,
+    case when v_is_cost then '{"is_byok": false}' else '{}' end::jsonb);
   v_new.scale := coalesce(set_billing_meter.scale, case when v_is_cost then 1000000 else 1 end);
   v_new.has_markup := coalesce(set_billing_meter.has_markup, v_is_cost);
-  insert into public.billing_meters as m (event_name, metric, display_name, filters, scale, has_markup, stripe_meter_id,
-    starts_at, enabled)
+  insert into public.billing_meters as m (event_name, metric, display_name, filters, scale,
+    has_markup, stripe_meter_id, starts_at, enabled)
   values (set_billing_meter.event_name, set_billing_meter.metric,
-    coalesce(set_billing_meter.display_name, set_billing_meter.event_name), v_new.filters, v_new.scale, v_new.has_markup,
-    set_billing_meter.stripe_meter_id, coalesce(set_billing_meter.starts_at, now()), coalesce(set_billing_meter.enabled, true))
+    coalesce(set_billing_meter.display_name, set_billing_meter.event_name), v_new.filters,
+    v_new.scale, v_new.has_markup, set_billing_meter.stripe_meter_id,
+    coalesce(set_billing_meter.starts_at, now()), coalesce(set_billing_meter.enabled, true))
   on conflict on constraint billing_meters_pkey do update
   set stripe_meter_id = coalesce(excluded.stripe_meter_id, m.stripe_meter_id),
     display_name = coalesce(set_billing_meter.display_name, m.display_name),
-    -- No hour is marked here: the next report does that, customer by customer. Marking everybody's at once
-    -- would wait for folds that wait for it.
-    generation = m.generation + case when set_billing_meter.enabled and not m.enabled then 1 else 0 end,
+    -- No hour is marked here: the next report does that, customer by customer. Marking everybody's
+    -- at once would wait for folds that wait for it.
+    generation = m.generation
+      + case when set_billing_meter.enabled and not m.enabled then 1 else 0 end,
     enabled = coalesce(set_billing_meter.enabled, m.enabled)
   returning m.* into v_meter;
   if (v_meter.metric, v_meter.filters, v_meter.scale, v_meter.has_markup)
     is distinct from (set_billing_meter.metric, v_new.filters, v_new.scale, v_new.has_markup) then
-    perform tally.fail('PT409', format('The meter %s is defined otherwise.', set_billing_meter.event_name),
-      format('metric %s, filters %s, scale %s, has_markup %s', v_meter.metric, v_meter.filters, v_meter.scale, v_meter.has_markup),
+    perform tally.fail('PT409',
+      format('The meter %s is defined otherwise.', set_billing_meter.event_name),
+      format('metric %s, filters %s, scale %s, has_markup %s',
+        v_meter.metric, v_meter.filters, v_meter.scale, v_meter.has_markup),
       'Give the new definition an event name of its own, and disable this one.');
   end if;
   return to_jsonb(v_meter) - 'generation';
 end;
 $$;
-comment on function tally.set_billing_meter(text, text, text, jsonb, numeric, boolean, text, timestamptz, boolean) is
+comment on function tally.set_billing_meter(text, text, text, jsonb, numeric, boolean, text,
+  timestamptz, boolean) is
   'Behind public.set_billing_meter.';
-revoke execute on function tally.set_billing_meter(text, text, text, jsonb, numeric, boolean, text, timestamptz, boolean)
+revoke execute on function tally.set_billing_meter(text, text, text, jsonb, numeric, boolean, text,
+  timestamptz, boolean)
   from public, anon, authenticated;
-grant execute on function tally.set_billing_meter(text, text, text, jsonb, numeric, boolean, text, timestamptz, boolean)
+grant execute on function tally.set_billing_meter(text, text, text, jsonb, numeric, boolean, text,
+  timestamptz, boolean)
   to authenticated, service_role;
 
 create function public.set_billing_meter(
-  event_name text, metric text, display_name text default null, filters jsonb default null, scale numeric default null,
-  has_markup boolean default null, stripe_meter_id text default null, starts_at timestamptz default null,
-  enabled boolean default null)
+  event_name text, metric text, display_name text default null, filters jsonb default null,
+  scale numeric default null, has_markup boolean default null, stripe_meter_id text default null,
+  starts_at timestamptz default null, enabled boolean default null)
 returns jsonb
 language sql volatile security invoker set search_path = ''
 as $$
-  select tally.set_billing_meter(set_billing_meter.event_name, set_billing_meter.metric, set_billing_meter.display_name,
-    set_billing_meter.filters, set_billing_meter.scale, set_billing_meter.has_markup, set_billing_meter.stripe_meter_id,
-    set_billing_meter.starts_at, set_billing_meter.enabled)
+  select tally.set_billing_meter(set_billing_meter.event_name, set_billing_meter.metric,
+    set_billing_meter.display_name, set_billing_meter.filters, set_billing_meter.scale,
+    set_billing_meter.has_markup, set_billing_meter.stripe_meter_id, set_billing_meter.starts_at,
+    set_billing_meter.enabled)
 $$;
-comment on function public.set_billing_meter(text, text, text, jsonb, numeric, boolean, text, timestamptz, boolean) is
+comment on function public.set_billing_meter(text, text, text, jsonb, numeric, boolean, text,
+  timestamptz, boolean) is
   'Makes a meter, or changes its name, its Stripe id and whether it is enabled (operator); answers its row. cost_usd is billed in micro-USD with markup and without BYOK calls unless told otherwise, other metrics as they are.';
-revoke execute on function public.set_billing_meter(text, text, text, jsonb, numeric, boolean, text, timestamptz, boolean)
+revoke execute on function public.set_billing_meter(text, text, text, jsonb, numeric, boolean, text,
+  timestamptz, boolean)
   from public, anon, authenticated;
-grant execute on function public.set_billing_meter(text, text, text, jsonb, numeric, boolean, text, timestamptz, boolean)
+grant execute on function public.set_billing_meter(text, text, text, jsonb, numeric, boolean, text,
+  timestamptz, boolean)
   to authenticated, service_role;
 
 create function public.has_entitlement(organization_id uuid, lookup_key text)
@@ -299,7 +339,8 @@ language sql stable security invoker set search_path = ''
 as $$
   select exists (
     select from public.billing_entitlements as e
-    where e.organization_id = has_entitlement.organization_id and e.lookup_key = has_entitlement.lookup_key
+    where e.organization_id = has_entitlement.organization_id
+      and e.lookup_key = has_entitlement.lookup_key
   )
 $$;
 comment on function public.has_entitlement(uuid, text) is
