@@ -1,5 +1,5 @@
--- Reports: the difference between what the rollup says of a closed hour and what was reported for it
--- before. Late events, corrections and re-rating are differences like any other.
+-- Reports: the difference between what the rollup says of a closed hour and what was reported for
+-- it before. Late events, corrections and re-rating are differences like any other.
 
 create table public.billing_reports (
   organization_id uuid not null,
@@ -12,7 +12,8 @@ create table public.billing_reports (
   value numeric not null,
   stripe_customer_id text not null,
   event_at timestamptz not null,
-  billed_hour timestamptz generated always as (date_bin('1 hour', event_at, timestamptz 'epoch')) stored,
+  billed_hour timestamptz
+    generated always as (date_bin('1 hour', event_at, timestamptz 'epoch')) stored,
   state text not null default 'pending',
   is_sending boolean not null default false,
   key_number integer not null default 1,
@@ -46,9 +47,11 @@ comment on column public.billing_reports.kind is
   'usage: new to the sink. repair: sent again because the sink does not have it.';
 comment on column public.billing_reports.unsure_since is
   'The first attempt whose outcome is not known. While the sink remembers identifiers it is sent again; later its own sums are asked.';
-create index billing_reports_to_send on public.billing_reports (organization_id, event_name, next_attempt_at)
+create index billing_reports_to_send
+  on public.billing_reports (organization_id, event_name, next_attempt_at)
   where state = 'pending';
-create index billing_reports_by_billed_hour on public.billing_reports (organization_id, event_name, billed_hour);
+create index billing_reports_by_billed_hour
+  on public.billing_reports (organization_id, event_name, billed_hour);
 create index billing_reports_by_identifier on public.billing_reports (identifier);
 create index billing_reports_by_meter on public.billing_reports (event_name, delivered_at);
 
@@ -74,7 +77,8 @@ select c.organization_id, m.event_name, m.generation,
   greatest(m.starts_at, lower(c.billed_during)) as starts_at
 from public.billing_customers as c
 cross join public.billing_meters as m
-left join tally.billing_accounts as a on a.organization_id = c.organization_id and a.event_name = m.event_name
+left join tally.billing_accounts as a
+  on a.organization_id = c.organization_id and a.event_name = m.event_name
 where m.enabled and a.generation is distinct from m.generation;
 comment on view tally.billing_accounts_to_open is
   'Customers and meters that have not met since the meter was enabled: their hours are not marked yet.';
@@ -89,17 +93,20 @@ create policy "members read what was billed to their organizations" on public.bi
   for select to authenticated
   using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));
 
-create function tally.billing_identifier(organization_id uuid, event_name text, hour timestamptz, seq integer)
+create function tally.billing_identifier(
+  organization_id uuid, event_name text, hour timestamptz, seq integer)
 returns text
 language sql immutable security invoker set search_path = ''
 as $$
-  select 'tally_' || left(encode(sha256(convert_to(concat_ws(' ', billing_identifier.organization_id,
-    billing_identifier.event_name, extract(epoch from billing_identifier.hour)::bigint, billing_identifier.seq),
+  select 'tally_' || left(encode(sha256(convert_to(
+    concat_ws(' ', billing_identifier.organization_id, billing_identifier.event_name,
+      extract(epoch from billing_identifier.hour)::bigint, billing_identifier.seq),
     'UTF8')), 'hex'), 40)
 $$;
 comment on function tally.billing_identifier(uuid, text, timestamptz, integer) is
   'The identifier of a report, the same whenever it is computed: sinks count one identifier once.';
-revoke execute on function tally.billing_identifier(uuid, text, timestamptz, integer) from public, anon, authenticated;
+revoke execute on function tally.billing_identifier(uuid, text, timestamptz, integer)
+  from public, anon, authenticated;
 
 create function tally.billing_time(
   customer public.billing_customers, hour timestamptz, at timestamptz, oldest interval)
@@ -107,25 +114,32 @@ returns table (event_at timestamptz, note text)
 language sql stable security invoker set search_path = ''
 as $$
   select case when n.note is null then t.inside
-      else greatest(date_bin('1 hour', billing_time.at, timestamptz 'epoch'), (billing_time.customer).invoiced_until) end,
+      else greatest(date_bin('1 hour', billing_time.at, timestamptz 'epoch'),
+        (billing_time.customer).invoiced_until) end,
     n.note
   from (
     -- Never before billing began: a subscription does not count what came before it.
-    select coalesce(lower((billing_time.customer).billed_during
-      * tstzmultirange(tstzrange(billing_time.hour, billing_time.hour + interval '1 hour'))), billing_time.hour) as inside
+    select coalesce(
+      lower((billing_time.customer).billed_during
+        * tstzmultirange(tstzrange(billing_time.hour, billing_time.hour + interval '1 hour'))),
+      billing_time.hour) as inside
   ) as t
   cross join lateral (
     select case
       when t.inside < (billing_time.customer).invoiced_until
-        then format('Billed later: the invoice over %s was final already.', to_char(billing_time.hour at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+        then format('Billed later: the invoice over %s was final already.',
+          to_char(billing_time.hour at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
       when t.inside < billing_time.at - billing_time.oldest + interval '1 hour'
-        then format('Billed later: %s is too long ago to be reported.', to_char(billing_time.hour at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+        then format('Billed later: %s is too long ago to be reported.',
+          to_char(billing_time.hour at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
     end as note
   ) as n
 $$;
-comment on function tally.billing_time(public.billing_customers, timestamptz, timestamptz, interval) is
+comment on function tally.billing_time(public.billing_customers, timestamptz, timestamptz,
+  interval) is
   'The time that an hour is sent with: its own, or the current hour, with a note, when its invoice is final or it is older than the sink takes.';
-revoke execute on function tally.billing_time(public.billing_customers, timestamptz, timestamptz, interval)
+revoke execute on function tally.billing_time(public.billing_customers, timestamptz, timestamptz,
+  interval)
   from public, anon, authenticated;
 
 create function tally.billed_amounts(organization_ids uuid[], hours timestamptz[])
@@ -133,7 +147,8 @@ returns table (organization_id uuid, event_name text, hour timestamptz, amount n
 language sql stable security definer set search_path = '' set jit = off
 as $$
   select c.organization_id, m.event_name, h.hour,
-    coalesce(u.amount, 0) * m.scale * case when m.has_markup then tally.billing_markup(c.organization_id, h.hour) else 1 end
+    coalesce(u.amount, 0) * m.scale
+      * case when m.has_markup then tally.billing_markup(c.organization_id, h.hour) else 1 end
   from unnest(billed_amounts.organization_ids, billed_amounts.hours) as h (organization_id, hour)
   join public.billing_customers as c on c.organization_id = h.organization_id
   join public.billing_meters as m on m.enabled
@@ -150,17 +165,21 @@ as $$
       and b.bucket_start >= h.hour and b.bucket_start < h.hour + interval '1 hour'
       and b.bucket_start > m.starts_at - interval '15 minutes'
       and c.billed_during && tstzrange(b.bucket_start, b.bucket_start + interval '15 minutes')
-      and (m.filters = '{}' or jsonb_build_object('provider', b.provider, 'model', b.model, 'tool_name', b.tool_name,
-        'operation', b.operation, 'resource_type', b.resource_type, 'service_tier', b.service_tier, 'status', b.status,
-        'unit_type', b.unit_type, 'is_byok', b.is_byok) @> m.filters)
+      and (m.filters = '{}'
+        or jsonb_build_object('provider', b.provider, 'model', b.model, 'tool_name', b.tool_name,
+          'operation', b.operation, 'resource_type', b.resource_type,
+          'service_tier', b.service_tier, 'status', b.status, 'unit_type', b.unit_type,
+          'is_byok', b.is_byok) @> m.filters)
   ) as u
 $$;
 comment on function tally.billed_amounts(uuid[], timestamptz[]) is
   'What the ledger says now of pairs of organization and hour, by every enabled meter: exact, in units of the meter.';
-revoke execute on function tally.billed_amounts(uuid[], timestamptz[]) from public, anon, authenticated;
+revoke execute on function tally.billed_amounts(uuid[], timestamptz[])
+  from public, anon, authenticated;
 
 create function tally.add_billing_reports(
-  organization_ids uuid[], hours timestamptz[], accounts tally.billing_accounts[], at timestamptz, oldest interval)
+  organization_ids uuid[], hours timestamptz[], accounts tally.billing_accounts[], at timestamptz,
+  oldest interval)
 returns integer
 language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
@@ -170,22 +189,29 @@ begin
   with known as (
     select r.organization_id, r.event_name, r.hour, sum(r.amount) as amount, max(r.seq) as seq
     from public.billing_reports as r
-    join unnest(add_billing_reports.organization_ids, add_billing_reports.hours) as h (organization_id, hour)
+    join unnest(add_billing_reports.organization_ids, add_billing_reports.hours)
+      as h (organization_id, hour)
       on h.organization_id = r.organization_id and h.hour = r.hour
     group by r.organization_id, r.event_name, r.hour
   ),
   differences as (
-    select b.organization_id, b.event_name, b.hour, b.amount - coalesce(k.amount, 0) as amount, coalesce(k.seq, 0) as seq
+    select b.organization_id, b.event_name, b.hour, b.amount - coalesce(k.amount, 0) as amount,
+      coalesce(k.seq, 0) as seq
     from tally.billed_amounts(add_billing_reports.organization_ids, add_billing_reports.hours) as b
-    left join known as k on k.organization_id = b.organization_id and k.event_name = b.event_name and k.hour = b.hour
+    left join known as k
+      on k.organization_id = b.organization_id and k.event_name = b.event_name and k.hour = b.hour
     where b.amount <> coalesce(k.amount, 0)
   ),
-  -- Rounded down as one running sum: no unit is lost between two reports, none is billed before it is whole.
-  -- A meter that the customer has no account of yet is left out: with the account all hours are marked again.
+  -- Rounded down as one running sum: no unit is lost between two reports, none is billed before it
+  -- is whole. A meter that the customer has no account of yet is left out: with the account all
+  -- hours are marked again.
   chained as (
-    select d.*, a.remainder + sum(d.amount) over (partition by d.organization_id, d.event_name order by d.hour) as upto
+    select d.*,
+      a.remainder + sum(d.amount) over (
+        partition by d.organization_id, d.event_name order by d.hour) as upto
     from differences as d
-    join unnest(add_billing_reports.accounts) as a on a.organization_id = d.organization_id and a.event_name = d.event_name
+    join unnest(add_billing_reports.accounts) as a
+      on a.organization_id = d.organization_id and a.event_name = d.event_name
   ),
   carried as (
     update tally.billing_accounts as a
@@ -197,8 +223,9 @@ begin
     ) as l
     where a.organization_id = l.organization_id and a.event_name = l.event_name
   )
-  insert into public.billing_reports (organization_id, event_name, hour, seq, identifier, amount, value,
-    stripe_customer_id, event_at, state, next_attempt_at, is_final, note, created_at, delivered_at)
+  insert into public.billing_reports (organization_id, event_name, hour, seq, identifier, amount,
+    value, stripe_customer_id, event_at, state, next_attempt_at, is_final, note, created_at,
+    delivered_at)
   select c.organization_id, c.event_name, c.hour, c.seq + p.part,
     tally.billing_identifier(c.organization_id, c.event_name, c.hour, c.seq + p.part),
     case p.part when 1 then c.amount else 0 end, v.value, u.stripe_customer_id, t.event_at,
@@ -208,10 +235,12 @@ begin
     case v.value when 0 then add_billing_reports.at end
   from chained as c
   join public.billing_customers as u on u.organization_id = c.organization_id
-  cross join lateral tally.billing_time(u, c.hour, add_billing_reports.at, add_billing_reports.oldest) as t
+  cross join lateral tally.billing_time(
+    u, c.hour, add_billing_reports.at, add_billing_reports.oldest) as t
   cross join lateral (select floor(c.upto) - floor(c.upto - c.amount) as whole) as w
   -- A value has at most 15 digits: more than that is several reports.
-  cross join lateral generate_series(1, greatest(1, ceil(abs(w.whole) / (1e15 - 1)))::integer) as p (part)
+  cross join lateral generate_series(
+    1, greatest(1, ceil(abs(w.whole) / (1e15 - 1)))::integer) as p (part)
   cross join lateral (
     select sign(w.whole) * least(1e15 - 1, abs(w.whole) - (p.part - 1) * (1e15 - 1)) as value
   ) as v
@@ -220,9 +249,11 @@ begin
   return v_added;
 end;
 $$;
-comment on function tally.add_billing_reports(uuid[], timestamptz[], tally.billing_accounts[], timestamptz, interval) is
+comment on function tally.add_billing_reports(uuid[], timestamptz[], tally.billing_accounts[],
+  timestamptz, interval) is
   'Puts the differences of pairs of organization and hour among the reports. The caller has locked the accounts.';
-revoke execute on function tally.add_billing_reports(uuid[], timestamptz[], tally.billing_accounts[], timestamptz, interval)
+revoke execute on function tally.add_billing_reports(uuid[], timestamptz[],
+  tally.billing_accounts[], timestamptz, interval)
   from public, anon, authenticated;
 
 create function tally.mark_new_accounts(max_organizations integer)
@@ -252,7 +283,8 @@ comment on function tally.mark_new_accounts(integer) is
   'Has the hours looked at that customers share with meters they have not met, and answers the accounts that lock_billing_accounts() is to open.';
 revoke execute on function tally.mark_new_accounts(integer) from public, anon, authenticated;
 
-create function tally.lock_billing_accounts(organization_ids uuid[], opened tally.billing_accounts_to_open[])
+create function tally.lock_billing_accounts(
+  organization_ids uuid[], opened tally.billing_accounts_to_open[])
 returns tally.billing_accounts[]
 language sql volatile security definer set search_path = ''
 as $$
@@ -261,7 +293,8 @@ as $$
     insert into tally.billing_accounts as a (organization_id, event_name, generation)
     select o.organization_id, o.event_name, max(o.generation)
     from (
-      select u.organization_id, u.event_name, u.generation from unnest(lock_billing_accounts.opened) as u
+      select u.organization_id, u.event_name, u.generation
+      from unnest(lock_billing_accounts.opened) as u
       union all
       select k.organization_id, k.event_name, k.generation from tally.billing_accounts as k
       where k.organization_id = any (lock_billing_accounts.organization_ids)
@@ -297,7 +330,8 @@ begin
     select h.organization_id, h.hour
     from tally.changed_hours as h
     join public.billing_customers as c on c.organization_id = h.organization_id
-    -- An hour is closed a minute after its end; the last one of a subscription with the subscription.
+    -- An hour is closed a minute after its end; the last one of a subscription with the
+    -- subscription.
     where h.hour + interval '61 minutes' <= prepare_billing_reports.at
       or c.ended_at <= prepare_billing_reports.at and c.ended_at < h.hour + interval '1 hour'
     order by h.organization_id, h.hour
@@ -310,7 +344,8 @@ begin
     where h.organization_id = c.organization_id and h.hour = c.hour
     returning h.organization_id, h.hour
   )
-  select array_agg(t.organization_id), array_agg(t.hour) into v_organizations, v_hours from taken as t;
+  select array_agg(t.organization_id), array_agg(t.hour) into v_organizations, v_hours
+  from taken as t;
   hours := coalesce(cardinality(v_hours), 0);
   reports := 0;
   if hours > 0 or cardinality(v_opened) > 0 then
@@ -318,26 +353,34 @@ begin
   end if;
   if hours > 0 then
     reports := tally.add_billing_reports(
-      v_organizations, v_hours, v_accounts, prepare_billing_reports.at, prepare_billing_reports.oldest);
+      v_organizations, v_hours, v_accounts, prepare_billing_reports.at,
+      prepare_billing_reports.oldest);
   end if;
   return next;
 end;
 $$;
 comment on function tally.prepare_billing_reports(integer, timestamptz, interval) is
   'Takes over closed hours whose sums have changed (operator) and makes the reports of the differences. Any number may run at once.';
-revoke execute on function tally.prepare_billing_reports(integer, timestamptz, interval) from public, anon, authenticated;
-grant execute on function tally.prepare_billing_reports(integer, timestamptz, interval) to service_role;
+revoke execute on function tally.prepare_billing_reports(integer, timestamptz, interval)
+  from public, anon, authenticated;
+grant execute on function tally.prepare_billing_reports(integer, timestamptz, interval)
+  to service_role;
 
-create function tally.is_beyond_memory(report public.billing_reports, at timestamptz, memory interval)
+create function tally.is_beyond_memory(
+  report public.billing_reports, at timestamptz, memory interval)
 returns boolean
 language sql immutable security invoker set search_path = ''
 as $$
-  -- A first attempt that lies ahead is a clock that was turned back: how long ago it was, nobody knows.
+  -- A first attempt that lies ahead is a clock that was turned back: how long ago it was, nobody
+  -- knows.
   select coalesce(
-    not (s.unsure_since between is_beyond_memory.at - is_beyond_memory.memory and is_beyond_memory.at), false)
+    not (s.unsure_since
+      between is_beyond_memory.at - is_beyond_memory.memory and is_beyond_memory.at),
+    false)
   from (
     select coalesce((is_beyond_memory.report).unsure_since,
-      case when (is_beyond_memory.report).is_sending then (is_beyond_memory.report).attempted_at end) as unsure_since
+      case when (is_beyond_memory.report).is_sending
+        then (is_beyond_memory.report).attempted_at end) as unsure_since
   ) as s
 $$;
 comment on function tally.is_beyond_memory(public.billing_reports, timestamptz, interval) is
@@ -361,16 +404,20 @@ as $$
     select a.organization_id, a.event_name
     from tally.billing_accounts as a
     join due as d on d.organization_id = a.organization_id and d.event_name = a.event_name
-    -- One sender per customer and meter, as Stripe wants it. A lease beyond its length is a clock turned back.
+    -- One sender per customer and meter, as Stripe wants it. A lease beyond its length is a clock
+    -- turned back.
     where coalesce(
-      a.leased_until not between lease_billing_accounts.at and lease_billing_accounts.at + interval '5 minutes', true)
+      a.leased_until
+        not between lease_billing_accounts.at and lease_billing_accounts.at + interval '5 minutes',
+      true)
     order by a.organization_id, a.event_name
     limit lease_billing_accounts.max_accounts
     for update of a skip locked
   ),
   leased as (
     update tally.billing_accounts as a
-    set lease = lease_billing_accounts.lease, leased_until = lease_billing_accounts.at + interval '5 minutes'
+    set lease = lease_billing_accounts.lease,
+      leased_until = lease_billing_accounts.at + interval '5 minutes'
     from free as f
     where a.organization_id = f.organization_id and a.event_name = f.event_name
     returning a.*
@@ -397,7 +444,8 @@ declare
 begin
   perform tally.require_operator('report usage');
   v_leased := tally.lease_billing_accounts(
-    v_lease, claim_billing_reports.max_accounts, claim_billing_reports.at, claim_billing_reports.memory);
+    v_lease, claim_billing_reports.max_accounts, claim_billing_reports.at,
+    claim_billing_reports.memory);
   -- A statement of its own: it sees what the last sender noted when it gave these accounts back.
   return query
   with chosen as (
@@ -407,21 +455,26 @@ begin
     from unnest(v_leased) as a
     cross join lateral (
       select p.* from public.billing_reports as p
-      where p.organization_id = a.organization_id and p.event_name = a.event_name and p.state = 'pending'
+      where p.organization_id = a.organization_id and p.event_name = a.event_name
+        and p.state = 'pending'
         and p.next_attempt_at <= claim_billing_reports.at
         and not tally.is_beyond_memory(p, claim_billing_reports.at, claim_billing_reports.memory)
       order by p.hour, p.seq
       limit claim_billing_reports.per_account
     ) as r
     join public.billing_customers as u on u.organization_id = r.organization_id
-    cross join lateral tally.billing_time(u, r.hour, claim_billing_reports.at, claim_billing_reports.oldest) as t
-    -- What has surely not arrived may still be sent otherwise: with a time that is taken, to another customer.
+    cross join lateral tally.billing_time(
+      u, r.hour, claim_billing_reports.at, claim_billing_reports.oldest) as t
+    -- What has surely not arrived may still be sent otherwise: with a time that is taken, to
+    -- another customer.
     cross join lateral (
       select
         s.is_free and (coalesce(r.event_at < u.invoiced_until, false)
-          or r.event_at < claim_billing_reports.at - claim_billing_reports.oldest + interval '1 hour') as is_late,
+          or r.event_at < claim_billing_reports.at - claim_billing_reports.oldest
+            + interval '1 hour') as is_late,
         -- A repair mends the sums of the customer that lacks it, whoever is billed now.
-        s.is_free and r.kind = 'usage' and r.stripe_customer_id <> u.stripe_customer_id as is_elsewhere
+        s.is_free and r.kind = 'usage'
+          and r.stripe_customer_id <> u.stripe_customer_id as is_elsewhere
       from (select r.unsure_since is null and not r.is_sending as is_free) as s
     ) as l
   )
@@ -432,7 +485,8 @@ begin
     stripe_customer_id = case when c.is_new then c.stripe_customer_id else r.stripe_customer_id end,
     key_number = r.key_number + case when c.is_new and r.attempts > 0 then 1 else 0 end
   from chosen as c
-  where r.organization_id = c.organization_id and r.event_name = c.event_name and r.hour = c.hour and r.seq = c.seq
+  where r.organization_id = c.organization_id and r.event_name = c.event_name
+    and r.hour = c.hour and r.seq = c.seq
   returning r.organization_id, r.event_name, r.hour, r.seq, v_lease, r.identifier,
     r.identifier || case when r.key_number > 1 then ':r' || r.key_number else '' end,
     r.stripe_customer_id, r.value::text, r.event_at;
@@ -443,31 +497,43 @@ begin
   where a.organization_id = l.organization_id and a.event_name = l.event_name and a.lease = v_lease
     and not exists (
       select from public.billing_reports as r
-      where r.organization_id = a.organization_id and r.event_name = a.event_name and r.state = 'pending'
-        and r.is_sending and r.attempted_at = claim_billing_reports.at
+      where r.organization_id = a.organization_id and r.event_name = a.event_name
+        and r.state = 'pending' and r.is_sending
+        and r.attempted_at = claim_billing_reports.at
     );
 end;
 $$;
-comment on function tally.claim_billing_reports(integer, integer, timestamptz, interval, interval) is
+comment on function tally.claim_billing_reports(integer, integer, timestamptz, interval,
+  interval) is
   'Leases the due reports of some accounts to one sender for five minutes (operator), and notes before they are sent that they may have been.';
-revoke execute on function tally.claim_billing_reports(integer, integer, timestamptz, interval, interval)
+revoke execute on function tally.claim_billing_reports(integer, integer, timestamptz, interval,
+  interval)
   from public, anon, authenticated;
-grant execute on function tally.claim_billing_reports(integer, integer, timestamptz, interval, interval) to service_role;
+grant execute on function tally.claim_billing_reports(integer, integer, timestamptz, interval,
+  interval)
+  to service_role;
 
-create function tally.billing_retry_delay(outcome text, attempts integer, chance double precision default random())
+create function tally.billing_retry_delay(
+  outcome text, attempts integer, chance double precision default random())
 returns interval
 language sql immutable security invoker set search_path = ''
 as $$
   select case billing_retry_delay.outcome
-    when 'refused' then least(interval '10 minutes' * 2 ^ least(billing_retry_delay.attempts - 1, 20), interval '6 hours')
-    else least(interval '2 seconds' * 2 ^ least(billing_retry_delay.attempts - 1, 20), interval '1 hour')
+    when 'refused' then
+      least(interval '10 minutes' * 2 ^ least(billing_retry_delay.attempts - 1, 20),
+        interval '6 hours')
+    else
+      least(interval '2 seconds' * 2 ^ least(billing_retry_delay.attempts - 1, 20),
+        interval '1 hour')
   end * (0.5 + 0.5 * billing_retry_delay.chance)
 $$;
 comment on function tally.billing_retry_delay(text, integer, double precision) is
   'How long to wait after so many attempts: 2 s, 4 s, 8 s … up to an hour; what was refused 10 minutes … 6 hours; from half of it on. Nothing is given up.';
-revoke execute on function tally.billing_retry_delay(text, integer, double precision) from public, anon, authenticated;
+revoke execute on function tally.billing_retry_delay(text, integer, double precision)
+  from public, anon, authenticated;
 
-create function tally.finish_billing_reports(lease uuid, outcomes jsonb, at timestamptz default now())
+create function tally.finish_billing_reports(
+  lease uuid, outcomes jsonb, at timestamptz default now())
 returns integer
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -475,11 +541,13 @@ declare
   v_noted integer;
 begin
   perform tally.require_operator('report usage');
-  -- Their accounts first, as everything else does. Whoever has lost the lease may still tell what arrived.
+  -- Their accounts first, as everything else does. Whoever has lost the lease may still tell what
+  -- arrived.
   perform from tally.billing_accounts as a
   where (a.organization_id, a.event_name) in (
     select o.organization_id, o.event_name
-    from jsonb_to_recordset(finish_billing_reports.outcomes) as o (organization_id uuid, event_name text)
+    from jsonb_to_recordset(finish_billing_reports.outcomes)
+      as o (organization_id uuid, event_name text)
   )
   order by a.organization_id, a.event_name
   for update;
@@ -488,17 +556,23 @@ begin
     delivered_at = case when o.outcome = 'delivered' then finish_billing_reports.at end,
     is_sending = false,
     unsure_since = case when o.outcome = 'delivered' then null
-      when o.outcome like 'unknown%' then coalesce(r.unsure_since, r.attempted_at) else r.unsure_since end,
-    -- A 500 is repeated for its idempotency key: the next attempt has another, under the same identifier.
+      when o.outcome like 'unknown%' then coalesce(r.unsure_since, r.attempted_at)
+      else r.unsure_since end,
+    -- A 500 is repeated for its idempotency key: the next attempt has another, under the same
+    -- identifier.
     key_number = r.key_number + case when o.outcome = 'unknown_stored' then 1 else 0 end,
     next_attempt_at = case when o.outcome in ('delivered', 'unsent') then r.next_attempt_at
       else finish_billing_reports.at + tally.billing_retry_delay(o.outcome, r.attempts) end,
     attempts = r.attempts - case when o.outcome = 'unsent' then 1 else 0 end,
     last_error = case when o.outcome = 'unsent' then r.last_error else o.error end
   from jsonb_to_recordset(finish_billing_reports.outcomes)
-    as o (organization_id uuid, event_name text, hour timestamptz, seq integer, outcome text, error text)
-  join tally.billing_accounts as a on a.organization_id = o.organization_id and a.event_name = o.event_name
-  where r.organization_id = o.organization_id and r.event_name = o.event_name and r.hour = o.hour and r.seq = o.seq
+    as o (
+      organization_id uuid, event_name text, hour timestamptz, seq integer, outcome text,
+      error text)
+  join tally.billing_accounts as a
+    on a.organization_id = o.organization_id and a.event_name = o.event_name
+  where r.organization_id = o.organization_id and r.event_name = o.event_name
+    and r.hour = o.hour and r.seq = o.seq
     and r.state = 'pending' and (o.outcome = 'delivered' or a.lease = finish_billing_reports.lease);
   get diagnostics v_noted = row_count;
   update tally.billing_accounts as a
@@ -506,12 +580,14 @@ begin
   where a.lease = finish_billing_reports.lease
     and (a.organization_id, a.event_name) in (
       select o.organization_id, o.event_name
-      from jsonb_to_recordset(finish_billing_reports.outcomes) as o (organization_id uuid, event_name text)
+      from jsonb_to_recordset(finish_billing_reports.outcomes)
+        as o (organization_id uuid, event_name text)
     );
   return v_noted;
 end;
 $$;
 comment on function tally.finish_billing_reports(uuid, jsonb, timestamptz) is
   'Notes what became of claimed reports (operator) and gives their accounts back: outcomes are [{organization_id, event_name, hour, seq, outcome, error}], outcome delivered, retry and refused (surely not arrived), unknown, unknown_stored (and the same key would repeat it) or unsent.';
-revoke execute on function tally.finish_billing_reports(uuid, jsonb, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.finish_billing_reports(uuid, jsonb, timestamptz)
+  from public, anon, authenticated;
 grant execute on function tally.finish_billing_reports(uuid, jsonb, timestamptz) to service_role;
