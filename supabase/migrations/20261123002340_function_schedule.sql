@@ -1,5 +1,5 @@
--- Calling the edge functions on time, where the server has pg_cron, pg_net and a vault: alerts are sent
--- and usage is reported without another machine. Elsewhere any scheduler may call them.
+-- Calling the edge functions on time, where the server has pg_cron, pg_net and a vault: alerts are
+-- sent and usage is reported without another machine. Elsewhere any scheduler may call them.
 
 create function tally.require_scheduler()
 returns void
@@ -17,12 +17,15 @@ begin
   ) as e (name, is_here)
   where not e.is_here;
   if v_missing is not null then
-    perform tally.fail('PT503', format('This database cannot call functions by itself: it lacks %s.', v_missing), v_missing,
-      'Enable what is missing (create extension …), or let any other scheduler call them: see docs/operations.md.');
+    perform tally.fail('PT503',
+      format('This database cannot call functions by itself: it lacks %s.', v_missing), v_missing,
+      'Enable what is missing (create extension …), or let any other scheduler call them: '
+      'see docs/operations.md.');
   end if;
 end;
 $$;
-comment on function tally.require_scheduler() is 'Raises PT503 where the server lacks pg_cron, pg_net or the vault.';
+comment on function tally.require_scheduler() is
+  'Raises PT503 where the server lacks pg_cron, pg_net or the vault.';
 revoke execute on function tally.require_scheduler() from public, anon, authenticated;
 
 create function tally.keep_secret(secret_name text, secret text)
@@ -34,13 +37,15 @@ declare
 begin
   select s.id into v_id from vault.decrypted_secrets as s where s.name = keep_secret.secret_name;
   if v_id is null then
-    perform vault.create_secret(keep_secret.secret, keep_secret.secret_name, 'How tally.call_function() calls edge functions');
+    perform vault.create_secret(keep_secret.secret, keep_secret.secret_name,
+      'How tally.call_function() calls edge functions');
   else
     perform vault.update_secret(v_id, keep_secret.secret);
   end if;
 end;
 $$;
-comment on function tally.keep_secret(text, text) is 'Puts a secret into the vault, in the place of the one that has its name.';
+comment on function tally.keep_secret(text, text) is
+  'Puts a secret into the vault, in the place of the one that has its name.';
 revoke execute on function tally.keep_secret(text, text) from public, anon, authenticated;
 
 create function tally.call_function(function_name text)
@@ -91,8 +96,11 @@ begin
   if coalesce(v_url, '') !~ '^https?://[^[:space:]/?#]+(/[^[:space:]?#]*)?$' then
     perform tally.fail('PT400', 'functions_url is not a URL.', 'functions_url',
       'It looks like https://<project>.supabase.co/functions/v1.');
-  elsif v_url !~ '^https://' and v_url !~ '^http://([^./:]+|127[.]0[.]0[.]1|host[.]docker[.]internal)(:[0-9]+)?(/|$)' then
-    -- The secret key goes with each request; only a name of this machine or of its own network needs no encryption.
+  elsif v_url !~ '^https://'
+    and v_url !~ '^http://([^./:]+|127[.]0[.]0[.]1|host[.]docker[.]internal)(:[0-9]+)?(/|$)'
+  then
+    -- The secret key goes with each request; only a name of this machine or of its own network
+    -- needs no encryption.
     perform tally.fail('PT400', 'functions_url must begin with https://.', 'functions_url',
       'It looks like https://<project>.supabase.co/functions/v1.');
   end if;
@@ -100,16 +108,20 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('tally.schedule_functions', 0));
   if v_key is not null then
     perform tally.keep_secret('tallybase secret key', v_key);
-  elsif not exists (select from vault.decrypted_secrets as s where s.name = 'tallybase secret key') then
+  elsif not exists (
+    select from vault.decrypted_secrets as s where s.name = 'tallybase secret key'
+  ) then
     perform tally.fail('PT400', 'secret_key is missing: the vault has none yet.', 'secret_key',
       'It is the secret key of the project, sb_secret_…');
   end if;
   perform tally.keep_secret('tallybase functions url', v_url);
   return jsonb_build_object('functions_url', v_url, 'jobs', jsonb_build_object(
     'tallybase tick', tally.schedule_tidy_up(),
-    'tallybase alerts', tally.schedule_job('tallybase alerts', 10, 'select tally.call_function(''alerts'')'),
+    'tallybase alerts',
+    tally.schedule_job('tallybase alerts', 10, 'select tally.call_function(''alerts'')'),
     'tallybase stripe-report',
-    tally.schedule_job('tallybase stripe-report', 60, 'select tally.call_function(''stripe-report'')')));
+    tally.schedule_job(
+      'tallybase stripe-report', 60, 'select tally.call_function(''stripe-report'')')));
 end;
 $$;
 comment on function tally.schedule_functions(text, text) is 'Behind public.schedule_functions.';
@@ -140,7 +152,8 @@ begin
     from cron.job as j where j.jobname in ('tallybase alerts', 'tallybase stripe-report');
   end if;
   if to_regclass('vault.secrets') is not null then
-    delete from vault.secrets as s where s.name in ('tallybase functions url', 'tallybase secret key');
+    delete from vault.secrets as s
+    where s.name in ('tallybase functions url', 'tallybase secret key');
   end if;
   return v_removed;
 end;
