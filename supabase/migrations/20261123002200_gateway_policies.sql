@@ -51,7 +51,8 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_manager constant text := case when tally.is_operator() then 'operator' else 'organization' end;
-  v_keys constant text[] := '{allowed_models,requests_per_minute,max_call_cost,max_retries,fallback_models,unsettled_holds}'::text[];
+  v_keys constant text[] := '{allowed_models,requests_per_minute,max_call_cost,max_retries,'
+    'fallback_models,unsettled_holds}'::text[];
   v_row public.gateway_policies;
 begin
   perform tally.require_admin(set_gateway_policy.organization_id);
