@@ -1,5 +1,5 @@
--- What the optional extensions of the server are used for. All of it is convenience: without pg_cron
--- anything may call tally.tick(), and nothing is wrong while nobody does.
+-- What the optional extensions of the server are used for. All of it is convenience: without
+-- pg_cron anything may call tally.tick(), and nothing is wrong while nobody does.
 
 create function tally.schedule_job(job_name text, seconds integer, command text)
 returns text
@@ -13,7 +13,8 @@ begin
   end if;
   if schedule_job.seconds < 60 then
     begin
-      perform cron.schedule(schedule_job.job_name, format('%s seconds', schedule_job.seconds), schedule_job.command);
+      perform cron.schedule(schedule_job.job_name, format('%s seconds', schedule_job.seconds),
+        schedule_job.command);
       return format('%s seconds', schedule_job.seconds);
     exception when others then
       -- Before pg_cron 1.5 a minute is the shortest interval.
@@ -48,12 +49,15 @@ revoke execute on function tally.schedule_tidy_up() from public, anon, authentic
 do $$
 begin
   if not exists (select from pg_catalog.pg_available_extensions where name = 'pg_cron') then
-    raise notice 'pg_cron is not available: call `select tally.tick()` every few seconds from elsewhere.';
+    raise notice
+      'pg_cron is not available: call `select tally.tick()` every few seconds from elsewhere.';
     return;
   end if;
   create extension if not exists pg_cron;
   perform tally.schedule_tidy_up();
 exception when others then
-  raise notice 'pg_cron cannot be used here (%): call `select tally.tick()` every few seconds from elsewhere.', sqlerrm;
+  raise notice
+    'pg_cron cannot be used here (%): call `select tally.tick()` every few seconds from elsewhere.',
+    sqlerrm;
 end;
 $$;
