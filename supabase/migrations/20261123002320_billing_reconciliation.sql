@@ -197,10 +197,9 @@ begin
   perform from tally.billing_accounts as a
   where a.organization_id = v_organization_id and a.event_name = v_event_name
   for update;
-  v_unsettled := array(select tally.unsettled_hours(
-    v_organization_id, v_event_name, record_billing_summaries.starts_at,
-    record_billing_summaries.ends_at, v_at, record_billing_summaries.memory,
-    record_billing_summaries.lag));
+  v_unsettled := array(select tally.unsettled_hours(v_organization_id, v_event_name,
+    record_billing_summaries.starts_at, record_billing_summaries.ends_at, v_at,
+    record_billing_summaries.memory, record_billing_summaries.lag));
   if record_billing_summaries.repair then
     -- Of unknown outcome and forgotten by the sink: taken as sent, and the sums tell what is
     -- missing.
@@ -229,9 +228,8 @@ begin
       stripe_customer_id, delivered, counted, read_at)
     values (v_organization_id, v_event_name, v_hour.hour, v_customer_id, v_hour.delivered,
       v_hour.counted, v_at)
-    on conflict on constraint billing_summaries_pkey
-    do update set delivered = excluded.delivered, counted = excluded.counted,
-      read_at = excluded.read_at;
+    on conflict on constraint billing_summaries_pkey do update
+    set delivered = excluded.delivered, counted = excluded.counted, read_at = excluded.read_at;
     v_run.hours := v_run.hours + 1;
     continue when v_hour.delivered = v_hour.counted;
     v_run.drifted_hours := v_run.drifted_hours + 1;
