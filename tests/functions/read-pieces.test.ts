@@ -4,7 +4,7 @@ import { readPieces } from "../../supabase/functions/_tally/gateway/read-pieces.
 const PIECES = ["data: one\n\n", "data: two", "\n\n"].map((text) => new TextEncoder().encode(text));
 
 /** As a body from the network: whoever reads brings the buffer. */
-function fromNetwork(pieces: Uint8Array[]): ReadableStream<Uint8Array> {
+function fromNetwork(pieces: Uint8Array<ArrayBuffer>[]): ReadableStream<Uint8Array> {
   const left = [...pieces];
   return new ReadableStream({
     type: "bytes",
@@ -24,7 +24,7 @@ function fromNetwork(pieces: Uint8Array[]): ReadableStream<Uint8Array> {
   });
 }
 
-function fromMemory(pieces: Uint8Array[]): ReadableStream<Uint8Array> {
+function fromMemory(pieces: Uint8Array<ArrayBuffer>[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
       for (const piece of pieces) controller.enqueue(piece);
