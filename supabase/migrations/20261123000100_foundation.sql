@@ -87,12 +87,13 @@ language plpgsql volatile security invoker set search_path = ''
 as $$
 begin
   -- A random v4 whose first 48 bits become the time in milliseconds and whose version becomes 7.
-  return overlay(
-    gen_random_uuid()::text
-    placing overlay(lpad(to_hex(floor(extract(epoch from uuid_v7.at) * 1000)::bigint), 12,
-      '0') placing '-' from 9 for 0) || '-7'
-    from 1 for 15
-  )::uuid;
+  return encode(
+    set_bit(set_bit(
+      overlay(uuid_send(gen_random_uuid())
+        placing substring(int8send(floor(extract(epoch from uuid_v7.at) * 1000)::bigint) from 3)
+        from 1 for 6),
+      52, 1), 53, 1),
+    'hex')::uuid;
 end;
 $$;
 comment on function tally.uuid_v7(timestamptz) is

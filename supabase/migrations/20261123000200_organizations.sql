@@ -112,30 +112,40 @@ comment on function tally.require_admin(uuid) is
 revoke execute on function tally.require_admin(uuid) from public, anon, authenticated;
 grant execute on function tally.require_admin(uuid) to authenticated, service_role;
 
-create function tally.require_recorder(organization_id uuid)
-returns void
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off
-  set plan_cache_mode = force_generic_plan
+create function tally.may_record(organization_id uuid)
+returns boolean
+language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_allows boolean;
 begin
   select o.allow_client_tracking into v_allows
-  from public.organizations as o where o.id = require_recorder.organization_id;
-  if found and tally.is_operator() then
+  from public.organizations as o where o.id = may_record.organization_id;
+  return v_allows is not null and (tally.is_operator()
+    or v_allows and tally.role_in((select auth.uid()), may_record.organization_id) is not null);
+end;
+$$;
+comment on function tally.may_record(uuid) is
+  'Whether the caller may write usage: the operator, or a member of an organization with allow_client_tracking.';
+revoke execute on function tally.may_record(uuid) from public, anon, authenticated;
+
+create function tally.require_recorder(organization_id uuid)
+returns void
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  if tally.may_record(require_recorder.organization_id) then
     return;
   end if;
   perform tally.require_member(require_recorder.organization_id);
-  if not v_allows then
-    perform tally.fail('PT403',
-      'This organization does not record usage from its members'' devices.',
-      'organizations.allow_client_tracking is off',
-      'Record from a server with the secret key or an API key, or let the operator turn it on.');
-  end if;
+  perform tally.fail('PT403',
+    'This organization does not record usage from its members'' devices.',
+    'organizations.allow_client_tracking is off',
+    'Record from a server with the secret key or an API key, or let the operator turn it on.');
 end;
 $$;
 comment on function tally.require_recorder(uuid) is
-  'Raises PT403 unless the caller may write usage: the operator, or a member of an organization with allow_client_tracking.';
+  'Raises PT403 unless the caller may write usage; the operator gets PT404 when the organization is unknown.';
 revoke execute on function tally.require_recorder(uuid) from public, anon, authenticated;
 grant execute on function tally.require_recorder(uuid) to authenticated, service_role;
 

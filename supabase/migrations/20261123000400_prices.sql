@@ -113,7 +113,9 @@ comment on column public.cost_estimates.dearest_input is
   'The dearest of what an input token may cost without being asked for: text, cache read, cache write. For upper bounds.';
 comment on column public.cost_estimates.dearest_output is
   'The dearer of output and reasoning. For upper bounds.';
-create index cost_estimates_by_model on public.cost_estimates (provider, model, service_tier);
+-- In the order in which pricing takes them: the first that is valid is the one.
+create index cost_estimates_by_model on public.cost_estimates
+  (provider, model, service_tier, organization_id, context_from desc, daily_from);
 create index cost_estimates_by_organization on public.cost_estimates (organization_id)
   where organization_id is not null;
 

@@ -21,6 +21,8 @@ create table public.price_markups (
     (tstzrange(valid_from, valid_to)) with &&
   )
 );
+-- The most specific first.
+create index price_markups_by_scope on public.price_markups (organization_id, model, provider);
 comment on table public.price_markups is
   'Factors on the list price (1.2: 20 % more) for everything, one provider or one model; the most specific wins. A card of the organization''s own is not marked up.';
 

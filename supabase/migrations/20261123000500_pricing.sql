@@ -89,7 +89,7 @@ grant execute on function tally.in_daily_window(timestamptz, time, time) to serv
 create function tally.price_call(
   organization_id uuid, provider text, model text, service_tier text, classes jsonb, prompt_tokens bigint,
   at timestamptz, out cost_usd numeric, out price_id bigint, out priced_model text)
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_provider text := price_call.provider;
@@ -106,8 +106,17 @@ begin
           then coalesce(sum(q.value::numeric * (e.unit_prices -> q.key)::numeric), 0) end
         from jsonb_each(price_call.classes) as q
         where q.value::numeric <> 0
-      ) * case when e.organization_id is null then tally.markup_of(
-        price_call.organization_id, price_call.provider, v_model, price_call.at) else 1 end)
+      ) * case when e.organization_id is null then coalesce((
+        select m.factor
+        from public.price_markups as m
+        where m.organization_id = price_call.organization_id
+          and (m.provider is null or m.provider = price_call.provider)
+          and (m.model is null or m.model = v_model)
+          and m.valid_from <= price_call.at
+          and (m.valid_to is null or m.valid_to > price_call.at)
+        order by m.model nulls last, m.provider nulls last
+        limit 1
+      ), 1) else 1 end)
     into price_id, cost_usd
     from public.cost_estimates as e
     where e.provider = v_provider
@@ -312,7 +321,7 @@ create function tally.upper_bound_cost(
   provider text, model text, input_tokens bigint, output_tokens bigint,
   organization_id uuid default null, service_tier text default null, at timestamptz default now(),
   classes text[] default null, out cost_usd numeric, out price_id bigint, out priced_model text)
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_provider text := upper_bound_cost.provider;
@@ -320,16 +329,29 @@ begin
   priced_model := upper_bound_cost.model;
   -- As tally.price_call: an id with a card of its own comes before any alias.
   for v_attempt in 1..2 loop
-    -- Every band that the bound reaches is a candidate: the real prompt may be shorter than its bound.
-    select b.id, trim_scale(b.bound * case when b.organization_id is null then tally.markup_of(
-        upper_bound_cost.organization_id, upper_bound_cost.provider, priced_model, upper_bound_cost.at) else 1 end)
+    -- Every band that the bound reaches is a candidate: the real prompt may be shorter than it.
+    select b.id, trim_scale(b.bound * case when b.organization_id is null then coalesce((
+        select m.factor
+        from public.price_markups as m
+        where m.organization_id = upper_bound_cost.organization_id
+          and (m.provider is null or m.provider = upper_bound_cost.provider)
+          and (m.model is null or m.model = priced_model)
+          and m.valid_from <= upper_bound_cost.at
+          and (m.valid_to is null or m.valid_to > upper_bound_cost.at)
+        order by m.model nulls last, m.provider nulls last
+        limit 1
+      ), 1) else 1 end)
     into price_id, cost_usd
     from (
       select e.id, e.organization_id,
-        upper_bound_cost.input_tokens * case when upper_bound_cost.classes is null then e.dearest_input
-          else tally.dearest_price(e.dearest_input, e.unit_prices, upper_bound_cost.classes, 'input') end
-        + upper_bound_cost.output_tokens * coalesce(case when upper_bound_cost.classes is null then e.dearest_output
-          else tally.dearest_price(e.dearest_output, e.unit_prices, upper_bound_cost.classes, 'output') end, 0) as bound
+        upper_bound_cost.input_tokens * case
+          when upper_bound_cost.classes is null then e.dearest_input
+          else tally.dearest_price(
+            e.dearest_input, e.unit_prices, upper_bound_cost.classes, 'input') end
+        + upper_bound_cost.output_tokens * coalesce(case
+          when upper_bound_cost.classes is null then e.dearest_output
+          else tally.dearest_price(
+            e.dearest_output, e.unit_prices, upper_bound_cost.classes, 'output') end, 0) as bound
       from public.cost_estimates as e
       where e.provider = v_provider
         and e.model = priced_model

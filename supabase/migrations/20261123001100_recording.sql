@@ -21,12 +21,13 @@ begin
   end if;
 end;
 $$;
-comment on function tally.ensure_month(timestamptz) is 'Makes the partition of a moment when nothing has made it ahead.';
+comment on function tally.ensure_month(timestamptz) is
+  'Makes the partition of a moment when nothing has made it ahead.';
 revoke execute on function tally.ensure_month(timestamptz) from public, anon, authenticated;
 
 create function tally.answer_replay(checked tally.checked_event)
 returns tally.recorded_event
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_new tally.event := (answer_replay.checked).event;
@@ -71,13 +72,18 @@ revoke execute on function tally.answer_replay(tally.checked_event) from public,
 create function tally.record_event(
   checked tally.checked_event, hold_quotas uuid[] default null, released jsonb default null)
 returns tally.recorded_event
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   e tally.event := (record_event.checked).event;
+  v_price_id bigint := (record_event.checked).price_id;
+  v_priced_model text := (record_event.checked).priced_model;
 begin
-  perform tally.ensure_month(e.created_at);
-  if (record_event.checked).price_id is null or (record_event.checked).priced_model <> e.model then
+  if to_regclass('tally.token_usage_' || to_char(e.created_at at time zone 'UTC', 'YYYY_MM'))
+    is null then
+    perform tally.ensure_month(e.created_at);
+  end if;
+  if v_price_id is null or v_priced_model <> e.model then
     perform tally.remember_model(e.provider, e.model);
   end if;
   if e.idempotency_key is not null then
@@ -88,31 +94,32 @@ begin
       return tally.answer_replay(record_event.checked);
     end if;
   end if;
-  insert into public.token_usage (organization_id, id, created_at, input_tokens, output_tokens, price_id,
-    user_id, api_key_id, execution_id, duration_ms, is_estimated, is_byok, provider, model, tool_name,
-    operation, resource_type, service_tier, status, session_id, workflow_id, idempotency_key, unit_type,
-    units, cost_usd, classes, request_metadata)
-  values (e.organization_id, e.id, e.created_at, e.input_tokens, e.output_tokens, (record_event.checked).price_id,
-    e.user_id, e.api_key_id, e.execution_id, e.duration_ms, e.is_estimated, e.is_byok, e.provider, e.model,
-    e.tool_name, e.operation, e.resource_type, e.service_tier, e.status, e.session_id, e.workflow_id,
-    e.idempotency_key, e.unit_type, e.units, e.cost_usd, e.classes, e.request_metadata)
+  insert into public.token_usage (organization_id, id, created_at, input_tokens, output_tokens,
+    price_id, user_id, api_key_id, execution_id, duration_ms, is_estimated, is_byok, provider,
+    model, tool_name, operation, resource_type, service_tier, status, session_id, workflow_id,
+    idempotency_key, unit_type, units, cost_usd, classes, request_metadata)
+  values (e.organization_id, e.id, e.created_at, e.input_tokens, e.output_tokens, v_price_id,
+    e.user_id, e.api_key_id, e.execution_id, e.duration_ms, e.is_estimated, e.is_byok, e.provider,
+    e.model, e.tool_name, e.operation, e.resource_type, e.service_tier, e.status, e.session_id,
+    e.workflow_id, e.idempotency_key, e.unit_type, e.units, e.cost_usd, e.classes,
+    e.request_metadata)
   on conflict (organization_id, created_at, id) do nothing;
   if not found then
     return tally.answer_replay(record_event.checked);
   end if;
-  -- Beyond its hold is what the hold gives back too little for, and what counts in a quota that the hold
-  -- knows nothing of: the model that answered, or a quota newer than the hold, may bring one.
-  insert into tally.usage_deltas (organization_id, due_at, event_ids, event_times, released_quotas, released,
-    is_beyond_hold)
-  values (e.organization_id, e.created_at, array[e.id], array[e.created_at], record_event.hold_quotas,
-    record_event.released,
+  -- Beyond its hold is what the hold gives back too little for, and what counts in a quota that the
+  -- hold knows nothing of: the model that answered, or a quota newer than the hold, may bring one.
+  insert into tally.usage_deltas (organization_id, due_at, event_ids, event_times, released_quotas,
+    released, is_beyond_hold)
+  values (e.organization_id, e.created_at, array[e.id], array[e.created_at],
+    record_event.hold_quotas, record_event.released,
     record_event.hold_quotas is null or exists (
       select from public.usage_quotas as q
       where q.organization_id = e.organization_id
         and (q.user_id is null or q.user_id = e.user_id)
         and (q.api_key_id is null or q.api_key_id = e.api_key_id)
         and (q.provider is null or q.provider = e.provider)
-        and (q.model is null or q.model in (e.model, (record_event.checked).priced_model))
+        and (q.model is null or q.model in (e.model, v_priced_model))
         and (q.tool_name is null or q.tool_name = e.tool_name)
         and (q.resource_type is null or q.resource_type = e.resource_type)
         and (q.id <> all (record_event.hold_quotas) or case q.metric
@@ -125,12 +132,13 @@ begin
         end > coalesce((record_event.released -> q.metric)::numeric, 0))
     ));
   return (e.id, 'recorded', e.cost_usd, e.input_tokens, e.output_tokens,
-    e.input_tokens + e.output_tokens, (record_event.checked).price_id)::tally.recorded_event;
+    e.input_tokens + e.output_tokens, v_price_id)::tally.recorded_event;
 end;
 $$;
 comment on function tally.record_event(tally.checked_event, uuid[], jsonb) is
   'Records a checked event exactly once, with its key and its delta: recorded, duplicate or conflict. With the quotas of a hold: what it gives back.';
-revoke execute on function tally.record_event(tally.checked_event, uuid[], jsonb) from public, anon, authenticated;
+revoke execute on function tally.record_event(tally.checked_event, uuid[], jsonb)
+  from public, anon, authenticated;
 
 create function tally.require_no_problem(checked tally.checked_event)
 returns void
@@ -146,8 +154,10 @@ begin
   end if;
 end;
 $$;
-comment on function tally.require_no_problem(tally.checked_event) is 'Raises what is wrong with an event.';
-revoke execute on function tally.require_no_problem(tally.checked_event) from public, anon, authenticated;
+comment on function tally.require_no_problem(tally.checked_event) is
+  'Raises what is wrong with an event.';
+revoke execute on function tally.require_no_problem(tally.checked_event)
+  from public, anon, authenticated;
 
 create function tally.require_agreement(answer tally.recorded_event)
 returns jsonb
@@ -159,22 +169,33 @@ begin
       format('event %s', (require_agreement.answer).id),
       'Send a retry unchanged; give a new event a new id and key.');
   end if;
-  return to_jsonb(require_agreement.answer);
+  return jsonb_build_object('id', (require_agreement.answer).id,
+    'status', (require_agreement.answer).status,
+    'cost_usd', (require_agreement.answer).cost_usd,
+    'input_tokens', (require_agreement.answer).input_tokens,
+    'output_tokens', (require_agreement.answer).output_tokens,
+    'total_tokens', (require_agreement.answer).total_tokens,
+    'price_id', (require_agreement.answer).price_id);
 end;
 $$;
-comment on function tally.require_agreement(tally.recorded_event) is 'The answer as JSON; raises PT409 for a conflict.';
-revoke execute on function tally.require_agreement(tally.recorded_event) from public, anon, authenticated;
+comment on function tally.require_agreement(tally.recorded_event) is
+  'The answer as JSON; raises PT409 for a conflict.';
+revoke execute on function tally.require_agreement(tally.recorded_event)
+  from public, anon, authenticated;
 
 create function tally.track_usage(event jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = ''
+  set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_event tally.checked_event;
+  v_event tally.checked_event := tally.check_event(track_usage.event, now());
 begin
-  v_event := tally.check_event(track_usage.event, now());
-  perform tally.require_no_problem(v_event);
-  perform tally.require_recorder((v_event.event).organization_id);
+  if v_event.problem is not null then
+    perform tally.require_no_problem(v_event);
+  elsif not tally.may_record((v_event.event).organization_id) then
+    perform tally.require_recorder((v_event.event).organization_id);
+  end if;
   return tally.require_agreement(tally.record_event(v_event));
 end;
 $$;

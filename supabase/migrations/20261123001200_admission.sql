@@ -25,121 +25,183 @@ create type tally.reserve_request as (
 );
 comment on type tally.reserve_request is 'What a caller may say of a call to be admitted: the keys of its JSON.';
 
-create function tally.read_request(request jsonb)
-returns tally.reserve_request
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+create function tally.find_request_problem(request jsonb)
+returns text
+language plpgsql stable security definer set search_path = ''
 as $$
 declare
-  v_request tally.reserve_request;
-  v_keys constant text[] := '{organization_id,provider,model,user_id,api_key_id,execution_id,tool_name,operation,resource_type,service_tier,session_id,workflow_id,estimated_cost,estimated_tokens,input_tokens,max_output_tokens,requests,units,unit_type,expires_in,idempotency_key}'::text[];
+  v_known text[];
+  r tally.reserve_request;
+begin
+  select array_agg(a.attname::text) into v_known
+  from pg_catalog.pg_attribute as a
+  where a.attrelid = 'tally.reserve_request'::regclass;
+  if find_request_problem.request - v_known <> '{}' then
+    return (
+      select min(k) || ' is not a field of a reserve request.'
+      from jsonb_object_keys(find_request_problem.request - v_known) as k);
+  end if;
+  r := jsonb_populate_record(null::tally.reserve_request, find_request_problem.request);
+  return case
+    when r.organization_id is null then 'organization_id is missing.'
+    when coalesce(btrim(r.provider), '') = '' then 'provider is missing.'
+    when coalesce(btrim(r.model), '') = '' then 'model is missing.'
+    when not r.estimated_cost between 0 and 1e9
+      then 'estimated_cost must be a number from 0 to 1e9.'
+    when r.estimated_tokens not between 0 and 1000000000000
+      then 'estimated_tokens must be from 0 to 1e12.'
+    when r.input_tokens not between 0 and 1000000000000
+      then 'input_tokens must be from 0 to 1e12.'
+    when r.max_output_tokens not between 0 and 1000000000000
+      then 'max_output_tokens must be from 0 to 1e12.'
+    when r.requests not between 1 and 1000000 then 'requests must be from 1 to 1000000.'
+    when not r.units between 0 and 1e15 then 'units must be a number from 0 to 1e15.'
+    when (r.units is null) <> (r.unit_type is null) then 'units and unit_type belong together.'
+    when r.unit_type is not null and tally.unit_class(r.unit_type) is null
+      then 'unit_type is not a unit of tally.usage_classes.'
+    when not r.expires_in between 1 and 86400
+      then 'expires_in must be from 1 to 86400 seconds.'
+    when length(r.idempotency_key) not between 1 and 255
+      then 'idempotency_key must have 1 to 255 characters.'
+    when num_nonnulls(r.estimated_cost, r.input_tokens, r.units) = 0
+      then 'estimated_cost is missing, or input_tokens with max_output_tokens, or units with unit_type.'
+    when r.estimated_cost is null and (r.input_tokens is null) <> (r.max_output_tokens is null)
+      then 'max_output_tokens and input_tokens belong together when there is no estimated_cost.'
+  end;
+end;
+$$;
+comment on function tally.find_request_problem(jsonb) is
+  'The first rule that a reserve request breaks, as a sentence that begins with the field; null when it breaks none.';
+revoke execute on function tally.find_request_problem(jsonb) from public, anon, authenticated;
+
+create function tally.blame_request(request jsonb)
+returns text
+language plpgsql stable security invoker set search_path = ''
+as $$
+declare
   v_key text;
-  v_wrong text;
+begin
+  for v_key in select jsonb_object_keys(blame_request.request) loop
+    begin
+      perform jsonb_populate_record(null::tally.reserve_request,
+        jsonb_build_object(v_key, blame_request.request -> v_key));
+    exception when others then
+      return format('%s has the wrong type: %s.', v_key,
+        left((blame_request.request -> v_key)::text, 80));
+    end;
+  end loop;
+  return null;
+end;
+$$;
+comment on function tally.blame_request(jsonb) is
+  'Names the field of a reserve request whose value has the wrong type.';
+revoke execute on function tally.blame_request(jsonb) from public, anon, authenticated;
+
+create function tally.read_request(request jsonb)
+returns tally.reserve_request
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  r tally.reserve_request;
+  v_problem text;
 begin
   if jsonb_typeof(read_request.request) is distinct from 'object' then
     perform tally.fail('PT400', 'A reserve request must be a JSON object.', 'request');
   end if;
   begin
-    v_request := jsonb_populate_record(null::tally.reserve_request, read_request.request);
+    r := jsonb_populate_record(null::tally.reserve_request, read_request.request);
   exception when data_exception or datatype_mismatch then
-    for v_key in select jsonb_object_keys(read_request.request) loop
-      begin
-        perform jsonb_populate_record(null::tally.reserve_request, jsonb_build_object(v_key, read_request.request -> v_key));
-      exception when others then
-        perform tally.fail('PT400', format('%s has the wrong type: %s.', v_key, left((read_request.request -> v_key)::text, 80)), v_key);
-      end;
-    end loop;
-    raise;
+    v_problem := coalesce(tally.blame_request(read_request.request), sqlerrm);
   end;
-  if read_request.request - v_keys <> '{}' then
-    select min(k) || ' is not a field of a reserve request.' into v_wrong
-    from jsonb_object_keys(read_request.request - v_keys) as k;
+  -- One look finds the usual request to be fine; any other is looked at rule by rule.
+  if v_problem is null and not coalesce(
+    read_request.request - '{organization_id,provider,model,user_id,api_key_id,execution_id,tool_name,operation,resource_type,service_tier,session_id,workflow_id,input_tokens,max_output_tokens,expires_in}'::text[] = '{}'
+    and read_request.request @? '$ ? (@.input_tokens >= 0 && @.input_tokens <= 1e12
+      && @.max_output_tokens >= 0 && @.max_output_tokens <= 1e12
+      && (!exists(@.expires_in) || @.expires_in >= 1 && @.expires_in <= 86400))'
+    and r.organization_id is not null and btrim(r.provider) <> '' and btrim(r.model) <> '', false)
+  then
+    v_problem := tally.find_request_problem(read_request.request);
   end if;
-  v_wrong := case
-    when v_wrong is not null then v_wrong
-    when v_request.organization_id is null then 'organization_id is missing.'
-    when coalesce(btrim(v_request.provider), '') = '' then 'provider is missing.'
-    when coalesce(btrim(v_request.model), '') = '' then 'model is missing.'
-    when not v_request.estimated_cost between 0 and 1e9 then 'estimated_cost must be a number from 0 to 1e9.'
-    when v_request.estimated_tokens not between 0 and 1000000000000 then 'estimated_tokens must be from 0 to 1e12.'
-    when v_request.input_tokens not between 0 and 1000000000000 then 'input_tokens must be from 0 to 1e12.'
-    when v_request.max_output_tokens not between 0 and 1000000000000 then 'max_output_tokens must be from 0 to 1e12.'
-    when v_request.requests not between 1 and 1000000 then 'requests must be from 1 to 1000000.'
-    when not v_request.units between 0 and 1e15 then 'units must be a number from 0 to 1e15.'
-    when (v_request.units is null) <> (v_request.unit_type is null) then 'units and unit_type belong together.'
-    when not v_request.expires_in between 1 and 86400 then 'expires_in must be from 1 to 86400 seconds.'
-    when length(v_request.idempotency_key) not between 1 and 255 then 'idempotency_key must have 1 to 255 characters.'
-    when v_request.estimated_cost is null and v_request.input_tokens is null and v_request.units is null
-      then 'estimated_cost is missing, or input_tokens with max_output_tokens, or units with unit_type.'
-    when v_request.estimated_cost is null and (v_request.input_tokens is null) <> (v_request.max_output_tokens is null)
-      then 'max_output_tokens and input_tokens belong together when there is no estimated_cost.'
-  end;
-  if v_wrong is not null then
-    perform tally.fail('PT400', v_wrong, split_part(v_wrong, ' ', 1),
+  if v_problem is not null then
+    perform tally.fail('PT400', v_problem, split_part(v_problem, ' ', 1),
       'A request names organization_id, provider, model and either estimated_cost (USD) or input_tokens and max_output_tokens.');
   end if;
-  if v_request.unit_type is not null and not exists (
-    select from tally.usage_classes as c where c.kind = 'unit' and lower(v_request.unit_type) in (c.class, c.plural)
-  ) then
-    perform tally.fail('PT400', 'unit_type is not a unit of tally.usage_classes.', 'unit_type');
+  if not tally.may_record(r.organization_id) then
+    perform tally.require_recorder(r.organization_id);
   end if;
-  perform tally.require_recorder(v_request.organization_id);
-  if (v_request.api_key_id is not null or v_request.user_id is distinct from auth.uid() and v_request.user_id is not null)
-    and not tally.is_operator() then
-    perform tally.fail('PT400', 'user_id must be your own, and api_key_id is set by the server.', 'user_id, api_key_id');
+  if num_nonnulls(r.user_id, r.api_key_id) > 0 and not tally.is_operator()
+    and (r.api_key_id is not null or r.user_id is distinct from auth.uid()) then
+    perform tally.fail('PT400', 'user_id must be your own, and api_key_id is set by the server.',
+      'user_id, api_key_id');
+  elsif r.user_id is null then
+    r.user_id := auth.uid();
   end if;
-  v_request.user_id := coalesce(v_request.user_id, auth.uid());
-  return v_request;
+  return r;
 end;
 $$;
-comment on function tally.read_request(jsonb) is 'Reads and checks a reserve request, and that the caller may make it.';
+comment on function tally.read_request(jsonb) is
+  'Reads and checks a reserve request, and that the caller may make it.';
 revoke execute on function tally.read_request(jsonb) from public, anon, authenticated;
 
 create function tally.request_cost(
   request tally.reserve_request, at timestamptz, out cost_usd numeric, out priced_model text)
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = ''
 as $$
 declare
   r tally.reserve_request := request_cost.request;
   v_bound record;
-  v_unit text;
 begin
   if r.estimated_cost is not null or r.input_tokens is null then
     select coalesce(m.to_model, r.model) into priced_model
     from (select) as one left join tally.resolve_model(r.provider, r.model) as m on true;
     cost_usd := r.estimated_cost;
   else
-    v_bound := tally.upper_bound_cost(r.provider, r.model, r.input_tokens, r.max_output_tokens, r.organization_id,
-      r.service_tier, request_cost.at);
+    v_bound := tally.upper_bound_cost(r.provider, r.model, r.input_tokens, r.max_output_tokens,
+      r.organization_id, r.service_tier, request_cost.at);
     cost_usd := v_bound.cost_usd;
     priced_model := v_bound.priced_model;
   end if;
   if r.estimated_cost is null and r.units is not null then
-    select c.class into v_unit
-    from tally.usage_classes as c
-    where c.kind = 'unit' and lower(r.unit_type) in (c.class, c.plural);
-    v_bound := tally.price_call(r.organization_id, r.provider, r.model, coalesce(r.service_tier, 'standard'),
-      jsonb_build_object(v_unit, r.units), 0, request_cost.at);
-    cost_usd := case when r.input_tokens is null then v_bound.cost_usd else cost_usd + v_bound.cost_usd end;
+    v_bound := tally.price_call(r.organization_id, r.provider, r.model,
+      coalesce(r.service_tier, 'standard'),
+      jsonb_build_object(tally.unit_class(r.unit_type), r.units), 0, request_cost.at);
+    cost_usd := case when r.input_tokens is null then 0 else cost_usd end + v_bound.cost_usd;
   end if;
 end;
 $$;
 comment on function tally.request_cost(tally.reserve_request, timestamptz) is
   'The upper bound of what a requested call costs, in USD, and the model whose card says so; null when its model has no price.';
-revoke execute on function tally.request_cost(tally.reserve_request, timestamptz) from public, anon, authenticated;
+revoke execute on function tally.request_cost(tally.reserve_request, timestamptz)
+  from public, anon, authenticated;
 
-create function tally.ceiling_cost(provider text, input_tokens bigint, output_tokens bigint, at timestamptz)
+create function tally.ceiling_cost(
+  organization_id uuid, provider text, input_tokens bigint, output_tokens bigint, at timestamptz)
 returns numeric
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = ''
 as $$
-  select max(ceiling_cost.input_tokens * (c.unit_prices ->> 'input')::numeric
-    + ceiling_cost.output_tokens * (c.unit_prices ->> 'output')::numeric)
-  from public.cost_estimates as c
-  where c.provider = ceiling_cost.provider and c.organization_id is null and c.withdrawn_at is null
-    and c.valid_from <= ceiling_cost.at and coalesce(c.valid_to > ceiling_cost.at, true)
+begin
+  if not exists (
+    select from public.usage_quotas as q
+    where q.organization_id = ceiling_cost.organization_id and q.metric = 'cost_usd'
+      and q.unpriced_policy = 'ceiling'
+  ) then
+    return null;
+  end if;
+  return (
+    select max(ceiling_cost.input_tokens * (c.unit_prices ->> 'input')::numeric
+      + ceiling_cost.output_tokens * (c.unit_prices ->> 'output')::numeric)
+    from public.cost_estimates as c
+    where c.provider = ceiling_cost.provider and c.organization_id is null
+      and c.withdrawn_at is null and c.valid_from <= ceiling_cost.at
+      and coalesce(c.valid_to > ceiling_cost.at, true)
+  );
+end;
 $$;
-comment on function tally.ceiling_cost(text, bigint, bigint, timestamptz) is
-  'What the dearest model of a provider would cost: the price of an unpriced model under unpriced_policy ceiling.';
-revoke execute on function tally.ceiling_cost(text, bigint, bigint, timestamptz) from public, anon, authenticated;
+comment on function tally.ceiling_cost(uuid, text, bigint, bigint, timestamptz) is
+  'What the dearest model of a provider would cost: the price of an unpriced model where a quota says unpriced_policy ceiling; null where none does.';
+revoke execute on function tally.ceiling_cost(uuid, text, bigint, bigint, timestamptz)
+  from public, anon, authenticated;
 
 create function tally.find_blocking_quota(
   organization_id uuid, quota_ids uuid[], amounts jsonb, is_unpriced boolean, at timestamptz)
@@ -153,11 +215,12 @@ begin
       'current_usage', trim_scale(f.used), 'reserved', trim_scale(f.held),
       'remaining', trim_scale(greatest(f.quota_limit - f.used - f.held, 0)),
       'requested', f.amount, 'reset_at', nullif(f.ends_at, 'infinity'),
-      'reason', case when f.refuses_unpriced then 'unpriced' when f.is_credit then 'credit' else 'quota' end
+      'reason', case when f.refuses_unpriced then 'unpriced' when f.is_credit then 'credit'
+        else 'quota' end
     )
     from (
-      select (s.quota).id, (s.quota).metric, (s.quota).quota_type, (s.quota).quota_limit, (s.quota).is_credit, s.ends_at,
-        s.used, s.held,
+      select (s.quota).id, (s.quota).metric, (s.quota).quota_type, (s.quota).quota_limit,
+        (s.quota).is_credit, s.ends_at, s.used, s.held,
         (find_blocking_quota.amounts -> (s.quota).metric)::numeric as amount,
         find_blocking_quota.is_unpriced and (s.quota).metric = 'cost_usd'
           and (s.quota).unpriced_policy = 'refuse' as refuses_unpriced
@@ -181,7 +244,7 @@ revoke execute on function tally.find_blocking_quota(uuid, uuid[], jsonb, boolea
 create function tally.secure_room(
   organization_id uuid, quota_ids uuid[], amounts jsonb, is_unpriced boolean, is_tight boolean, at timestamptz)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_has_room boolean;
@@ -192,9 +255,9 @@ begin
       select from tally.lapsed_credit as l
       where l.organization_id = secure_room.organization_id and l.expires_at <= secure_room.at
     )) then
-    -- What is pending counts. It is folded first, so that little of it is read under the locks below.
-    -- Whoever folds already does it for us too; to wait for him with rows locked by an earlier call of
-    -- this transaction could end in a deadlock.
+    -- What is pending counts. It is folded first, so that little of it is read under the locks
+    -- below. Whoever folds already does it for us too; to wait for him with rows locked by an
+    -- earlier call of this transaction could end in a deadlock.
     if tally.try_lock_folding(secure_room.organization_id) then
       perform tally.fold(secure_room.organization_id, secure_room.at);
     end if;
@@ -217,8 +280,8 @@ begin
   if v_has_room then
     return null;
   end if;
-  return tally.find_blocking_quota(secure_room.organization_id, secure_room.quota_ids, secure_room.amounts,
-    secure_room.is_unpriced, secure_room.at);
+  return tally.find_blocking_quota(secure_room.organization_id, secure_room.quota_ids,
+    secure_room.amounts, secure_room.is_unpriced, secure_room.at);
 end;
 $$;
 comment on function tally.secure_room(uuid, uuid[], jsonb, boolean, boolean, timestamptz) is
@@ -244,11 +307,13 @@ end;
 $$;
 comment on function tally.requested_amounts(tally.reserve_request, numeric) is
   'Metric to the upper bound that a request asks for; a metric it says nothing about is absent.';
-revoke execute on function tally.requested_amounts(tally.reserve_request, numeric) from public, anon, authenticated;
+revoke execute on function tally.requested_amounts(tally.reserve_request, numeric)
+  from public, anon, authenticated;
 
-create function tally.find_replayed_hold(organization_id uuid, idempotency_key text, request_hash uuid)
+create function tally.find_replayed_hold(
+  organization_id uuid, idempotency_key text, request_hash uuid)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_old public.usage_holds;
@@ -271,62 +336,83 @@ end;
 $$;
 comment on function tally.find_replayed_hold(uuid, text, uuid) is
   'The first answer to a request that is sent again; null: it is new, and its key is locked until the end of the transaction. Raises PT409 when the key names another request.';
-revoke execute on function tally.find_replayed_hold(uuid, text, uuid) from public, anon, authenticated;
+revoke execute on function tally.find_replayed_hold(uuid, text, uuid)
+  from public, anon, authenticated;
+
+create function tally.take_room(
+  organization_id uuid, quota_ids uuid[], amounts jsonb, is_unpriced boolean, is_tight boolean,
+  at timestamptz)
+returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_blocked_by jsonb;
+begin
+  v_blocked_by := tally.secure_room(take_room.organization_id, take_room.quota_ids,
+    take_room.amounts, take_room.is_unpriced, take_room.is_tight, take_room.at);
+  if v_blocked_by is null then
+    update public.usage_quotas as q
+    set reserved = q.reserved + (take_room.amounts -> q.metric)::numeric
+    where q.organization_id = take_room.organization_id and q.id = any (take_room.quota_ids)
+      and take_room.amounts ? q.metric;
+  end if;
+  return v_blocked_by;
+end;
+$$;
+comment on function tally.take_room(uuid, uuid[], jsonb, boolean, boolean, timestamptz) is
+  'Reserves the amounts on all of the quotas, or on none and names the tightest that has no room; null: taken. is_tight as in tally.secure_room.';
+revoke execute on function tally.take_room(uuid, uuid[], jsonb, boolean, boolean, timestamptz)
+  from public, anon, authenticated;
 
 create function tally.reserve_usage(request jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = ''
+  set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   r tally.reserve_request := tally.read_request(reserve_usage.request);
   v_at timestamptz := now();
   v_hash uuid;
-  v_replay jsonb;
+  v_answer jsonb;
   v_price record;
   v_cost numeric;
-  v_is_unpriced boolean;
   v_amounts jsonb;
   v_quota_ids uuid[];
   v_amount numeric;
   v_is_tight boolean;
   v_is_taken boolean := false;
   v_attribution jsonb;
-  v_blocked_by jsonb;
-  v_id uuid := tally.uuid_v7(now());
+  v_id uuid := tally.uuid_v7(v_at);
   v_expires_at timestamptz;
 begin
   if r.idempotency_key is not null then
     v_hash := md5((reserve_usage.request)::text)::uuid;
-    v_replay := tally.find_replayed_hold(r.organization_id, r.idempotency_key, v_hash);
-    if v_replay is not null then
-      return v_replay;
+    v_answer := tally.find_replayed_hold(r.organization_id, r.idempotency_key, v_hash);
+    if v_answer is not null then
+      return v_answer;
     end if;
   end if;
-
   v_price := tally.request_cost(r, v_at);
-  v_cost := v_price.cost_usd;
-  v_is_unpriced := v_cost is null;
-  if v_is_unpriced and exists (
-    select from public.usage_quotas as q
-    where q.organization_id = r.organization_id and q.metric = 'cost_usd' and q.unpriced_policy = 'ceiling'
-  ) then
-    v_cost := tally.ceiling_cost(r.provider, coalesce(r.input_tokens, 0), coalesce(r.max_output_tokens, 0), v_at);
-  end if;
+  v_cost := coalesce(v_price.cost_usd, tally.ceiling_cost(r.organization_id, r.provider,
+    coalesce(r.input_tokens, 0), coalesce(r.max_output_tokens, 0), v_at));
   r.requests := coalesce(r.requests, 1);
   v_amounts := tally.requested_amounts(r, v_cost);
 
   -- A hold may be lost with the last half second of a crash, together with its counters: nothing is
   -- overspent by that, and the flush would be paid under the lock of the hottest row there is.
   perform set_config('synchronous_commit', 'off', true);
-  if r.user_id is not null or r.api_key_id is not null then
+  if num_nonnulls(r.user_id, r.api_key_id) > 0 and tally.has_callers_quotas(r.organization_id) then
     perform tally.meet_caller(r.organization_id, r.user_id, r.api_key_id);
   end if;
 
   -- What is folded can only refuse too much, as long as no pending use went beyond its hold.
-  select array_agg(q.id), max((v_amounts -> q.metric)::numeric), bool_or(q.is_credit or q.enforcement = 'hard' and (
-      v_is_unpriced or not v_amounts ? q.metric or v_at >= q.reset_at
+  select array_agg(q.id), max((v_amounts -> q.metric)::numeric),
+    bool_or(q.is_credit or q.enforcement = 'hard' and (
+      v_price.cost_usd is null or not v_amounts ? q.metric or v_at >= q.reset_at
       or q.current_usage + q.reserved + (v_amounts -> q.metric)::numeric > q.quota_limit))
-    or exists (select from tally.usage_deltas as d where d.organization_id = r.organization_id and d.is_beyond_hold)
+    or exists (
+      select from tally.usage_deltas as d
+      where d.organization_id = r.organization_id and d.is_beyond_hold)
   into v_quota_ids, v_amount, v_is_tight
   from public.usage_quotas as q
   where q.organization_id = r.organization_id
@@ -336,35 +422,41 @@ begin
     and (q.model is null or q.model in (r.model, v_price.priced_model))
     and (q.tool_name is null or q.tool_name = r.tool_name)
     and (q.resource_type is null or q.resource_type = coalesce(r.resource_type, 'token'));
-  if cardinality(v_quota_ids) = 1 and not v_is_tight then
-    -- The update of a single quota that has room is its own lock.
-    update public.usage_quotas as q
-    set reserved = q.reserved + v_amount
-    where q.organization_id = r.organization_id and q.id = v_quota_ids[1]
-      and q.current_usage + q.reserved + v_amount <= q.quota_limit and (q.reset_at is null or q.reset_at > v_at);
-    v_is_taken := found;
-  end if;
-  if v_quota_ids is not null and not v_is_taken then
-    -- Nothing is folded where that update found no room after all: it may have kept its lock.
-    v_blocked_by := tally.secure_room(r.organization_id, v_quota_ids, v_amounts, v_is_unpriced, v_is_tight, v_at);
-    if v_blocked_by is not null then
-      return jsonb_build_object('allowed', false, 'hold_id', null, 'expires_at', null, 'blocked_by', v_blocked_by);
+  if v_quota_ids is not null then
+    if cardinality(v_quota_ids) = 1 and not v_is_tight then
+      -- The update of a single quota that has room is its own lock.
+      update public.usage_quotas as q
+      set reserved = q.reserved + v_amount
+      where q.organization_id = r.organization_id and q.id = v_quota_ids[1]
+        and q.current_usage + q.reserved + v_amount <= q.quota_limit
+        and (q.reset_at is null or q.reset_at > v_at);
+      v_is_taken := found;
     end if;
-    update public.usage_quotas as q
-    set reserved = q.reserved + (v_amounts -> q.metric)::numeric
-    where q.organization_id = r.organization_id and q.id = any (v_quota_ids) and v_amounts ? q.metric;
+    if not v_is_taken then
+      -- Nothing is folded where that update found no room after all: it may have kept its lock.
+      v_answer := tally.take_room(r.organization_id, v_quota_ids, v_amounts,
+        v_price.cost_usd is null, v_is_tight, v_at);
+      if v_answer is not null then
+        return jsonb_build_object(
+          'allowed', false, 'hold_id', null, 'expires_at', null, 'blocked_by', v_answer);
+      end if;
+    end if;
   end if;
-  if coalesce(r.operation, r.service_tier, r.session_id, r.workflow_id, r.execution_id::text) is not null then
-    v_attribution := jsonb_strip_nulls(jsonb_build_object('operation', r.operation, 'service_tier', r.service_tier,
-      'session_id', r.session_id, 'workflow_id', r.workflow_id, 'execution_id', r.execution_id));
+  if num_nonnulls(r.operation, r.service_tier, r.session_id, r.workflow_id, r.execution_id) > 0 then
+    v_attribution := jsonb_strip_nulls(jsonb_build_object('operation', r.operation,
+      'service_tier', r.service_tier, 'session_id', r.session_id, 'workflow_id', r.workflow_id,
+      'execution_id', r.execution_id));
   end if;
-  insert into public.usage_holds as h (id, organization_id, user_id, api_key_id, provider, model, tool_name,
-    resource_type, attribution, amounts, quota_ids, idempotency_key, request_hash, created_at, expires_at)
+  v_expires_at := v_at + coalesce(r.expires_in * interval '1 second',
+    (select s.hold_lifetime from tally.settings as s));
+  insert into public.usage_holds as h (id, organization_id, user_id, api_key_id, provider, model,
+    tool_name, resource_type, attribution, amounts, quota_ids, idempotency_key, request_hash,
+    created_at, expires_at)
   values (v_id, r.organization_id, r.user_id, r.api_key_id, r.provider, r.model, r.tool_name,
-    coalesce(r.resource_type, 'token'), v_attribution, v_amounts, coalesce(v_quota_ids, '{}'), r.idempotency_key, v_hash, v_at,
-    v_at + coalesce(r.expires_in * interval '1 second', (select s.hold_lifetime from tally.settings as s)))
-  returning h.expires_at into v_expires_at;
-  return jsonb_build_object('allowed', true, 'hold_id', v_id, 'expires_at', v_expires_at, 'blocked_by', null);
+    coalesce(r.resource_type, 'token'), v_attribution, v_amounts,
+    coalesce(v_quota_ids, '{}'), r.idempotency_key, v_hash, v_at, v_expires_at);
+  return jsonb_build_object(
+    'allowed', true, 'hold_id', v_id, 'expires_at', v_expires_at, 'blocked_by', null);
 end;
 $$;
 comment on function tally.reserve_usage(jsonb) is 'Behind public.reserve_usage.';

@@ -2,7 +2,7 @@
 
 create function tally.find_hold(hold_id uuid)
 returns public.usage_holds
-language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_hold public.usage_holds;
@@ -69,9 +69,63 @@ comment on function tally.claim_unknown_hold(uuid, tally.event) is
   'Makes the row of a hold that a crash took, so that its settlement is recorded once.';
 revoke execute on function tally.claim_unknown_hold(uuid, tally.event) from public, anon, authenticated;
 
+create function tally.event_of_hold(hold public.usage_holds)
+returns tally.event
+language plpgsql stable security invoker set search_path = ''
+as $$
+declare
+  h public.usage_holds := event_of_hold.hold;
+  e tally.event := (h.organization_id, null, null, h.provider, h.model, h.tool_name, null,
+    h.resource_type, 'standard', 'success', h.user_id, h.api_key_id, null, null, null, null, null,
+    null, null, null, null, null, false, false, null, null);
+begin
+  if h.attribution is not null then
+    e := jsonb_populate_record(e, h.attribution);
+  end if;
+  return e;
+end;
+$$;
+comment on function tally.event_of_hold(public.usage_holds) is
+  'What is known of an event from the request of its hold.';
+revoke execute on function tally.event_of_hold(public.usage_holds)
+  from public, anon, authenticated;
+
+create function tally.replay_settlement(hold public.usage_holds, checked tally.checked_event)
+returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  h public.usage_holds := replay_settlement.hold;
+  v_event tally.checked_event := replay_settlement.checked;
+  v_answer tally.recorded_event;
+begin
+  -- What is settled is settled: the same event again is a replay of the first answer.
+  if not v_event.states_id then
+    v_event.event.id := h.event_id;
+  end if;
+  if (v_event.event).id = h.event_id then
+    v_event.event.created_at := tally.uuid_time(h.event_id);
+  end if;
+  v_event.event.idempotency_key := coalesce((v_event.event).idempotency_key, (
+    select u.idempotency_key from public.token_usage as u
+    where u.organization_id = h.organization_id and u.created_at = tally.uuid_time(h.event_id)
+      and u.id = h.event_id));
+  v_answer := tally.answer_replay(v_event);
+  if v_answer.id is distinct from h.event_id then
+    v_answer.status := 'conflict';
+  end if;
+  return tally.require_agreement(v_answer);
+end;
+$$;
+comment on function tally.replay_settlement(public.usage_holds, tally.checked_event) is
+  'The first answer to the settlement of a hold that is settled; raises PT409 when this one says something else.';
+revoke execute on function tally.replay_settlement(public.usage_holds, tally.checked_event)
+  from public, anon, authenticated;
+
 create function tally.settle_usage(hold_id uuid, event jsonb, final boolean)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = ''
+  set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_hold public.usage_holds := tally.find_hold(settle_usage.hold_id);
@@ -82,67 +136,48 @@ begin
   if jsonb_typeof(settle_usage.event) is distinct from 'object' then
     perform tally.fail('PT400', 'An event must be a JSON object.', 'event');
   elsif v_hold.state = 'released' then
-    perform tally.fail('PT410', 'This hold was released.', format('hold %s, released at %s', v_hold.id, v_hold.ended_at),
+    perform tally.fail('PT410', 'This hold was released.',
+      format('hold %s, released at %s', v_hold.id, v_hold.ended_at),
       'If the call was made after all, record it with track_usage().');
   end if;
-  -- Whatever the event leaves out is known from the request.
-  v_event := tally.check_event(
-    case when v_hold.id is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
-      'organization_id', v_hold.organization_id, 'provider', v_hold.provider, 'model', v_hold.model,
-      'user_id', v_hold.user_id, 'api_key_id', v_hold.api_key_id, 'tool_name', v_hold.tool_name,
-      'resource_type', v_hold.resource_type)) || coalesce(v_hold.attribution, '{}') end
-    || settle_usage.event, now());
-  perform tally.require_no_problem(v_event);
+  v_event := tally.check_event(settle_usage.event, now(), null, tally.event_of_hold(v_hold));
+  if v_event.problem is not null then
+    perform tally.require_no_problem(v_event);
+  end if;
   if v_hold.id is null then
     perform tally.require_recorder((v_event.event).organization_id);
     v_hold := tally.claim_unknown_hold(settle_usage.hold_id, v_event.event);
   end if;
   if (v_event.event).organization_id <> v_hold.organization_id then
-    perform tally.fail('PT400', 'The event belongs to another organization than its hold.', 'organization_id');
-  end if;
-
-  if v_hold.state = 'settled' and settle_usage.final then
-    -- What is settled is settled: the same event again is a replay of the first answer.
-    v_event.event.id := case when v_event.states_id then (v_event.event).id else v_hold.event_id end;
-    if (v_event.event).id = v_hold.event_id then
-      v_event.event.created_at := tally.uuid_time(v_hold.event_id);
-    end if;
-    v_event.event.idempotency_key := coalesce((v_event.event).idempotency_key, (
-      select u.idempotency_key from public.token_usage as u
-      where u.organization_id = v_hold.organization_id and u.created_at = tally.uuid_time(v_hold.event_id)
-        and u.id = v_hold.event_id));
-    v_answer := tally.answer_replay(v_event);
-    if v_answer.id is distinct from v_hold.event_id then
-      v_answer.status := 'conflict';
-    end if;
-    return tally.require_agreement(v_answer);
+    perform tally.fail('PT400', 'The event belongs to another organization than its hold.',
+      'organization_id');
+  elsif v_hold.state = 'settled' and settle_usage.final then
+    return tally.replay_settlement(v_hold, v_event);
   end if;
 
   if v_hold.state = 'open' then
-    if settle_usage.final then
-      v_released := v_hold.amounts;
-    else
-      v_released := tally.drawn_amounts(v_hold.amounts, v_event.event);
-    end if;
+    v_released := case when settle_usage.final then v_hold.amounts
+      else tally.drawn_amounts(v_hold.amounts, v_event.event) end;
+    v_answer := tally.record_event(v_event, v_hold.quota_ids, v_released);
+  else
+    v_answer := tally.record_event(v_event);
   end if;
-  v_answer := tally.record_event(v_event, case when v_hold.state = 'open' then v_hold.quota_ids end, v_released);
   if v_answer.status = 'duplicate' and settle_usage.final and v_hold.state = 'open' then
-    -- The use was recorded before, by another way: what is left to do is to give the hold back.
-    insert into tally.usage_deltas (organization_id, due_at, released_quotas, released, is_beyond_hold)
+    -- The use was recorded before, by another way: what is left is to give the hold back.
+    insert into tally.usage_deltas (organization_id, due_at, released_quotas, released,
+      is_beyond_hold)
     values (v_hold.organization_id, now(), v_hold.quota_ids, v_hold.amounts, false);
   end if;
-  if v_answer.status = 'recorded' or v_answer.status = 'duplicate' and settle_usage.final then
-    if settle_usage.final then
-      update public.usage_holds as h
-      set state = 'settled', event_id = v_answer.id, ended_at = now()
-      where h.id = v_hold.id and h.organization_id = v_hold.organization_id;
-    elsif v_hold.state = 'open' then
-      update public.usage_holds as h
-      set amounts = (
-        select jsonb_object_agg(a.key, (a.value)::numeric - (v_released ->> a.key)::numeric)
-        from jsonb_each(h.amounts) as a)
-      where h.id = v_hold.id and h.organization_id = v_hold.organization_id;
-    end if;
+  if v_answer.status in ('recorded', 'duplicate') and settle_usage.final then
+    update public.usage_holds as h
+    set state = 'settled', event_id = v_answer.id, ended_at = now()
+    where h.id = v_hold.id and h.organization_id = v_hold.organization_id;
+  elsif v_answer.status = 'recorded' and v_hold.state = 'open' then
+    update public.usage_holds as h
+    set amounts = (
+      select jsonb_object_agg(a.key, (a.value)::numeric - (v_released ->> a.key)::numeric)
+      from jsonb_each(h.amounts) as a)
+    where h.id = v_hold.id and h.organization_id = v_hold.organization_id;
   end if;
   return tally.require_agreement(v_answer);
 end;
@@ -166,7 +201,8 @@ grant execute on function public.settle_usage(uuid, jsonb, boolean) to authentic
 
 create function tally.release_hold(hold_id uuid)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = ''
+  set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_hold public.usage_holds := tally.find_hold(release_hold.hold_id);
@@ -206,7 +242,8 @@ grant execute on function public.release_hold(uuid) to authenticated, service_ro
 
 create function tally.extend_hold(hold_id uuid, seconds integer, extra jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = ''
+  set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_hold public.usage_holds := tally.find_hold(extend_hold.hold_id);

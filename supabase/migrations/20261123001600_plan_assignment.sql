@@ -63,21 +63,27 @@ comment on function tally.add_plan_quotas(uuid, text, uuid, uuid) is
 revoke execute on function tally.add_plan_quotas(uuid, text, uuid, uuid)
   from public, anon, authenticated;
 
+create function tally.has_callers_quotas(organization_id uuid)
+returns boolean
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return exists (
+    select from public.organizations as o
+    join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to in ('user', 'api_key')
+    where o.id = has_callers_quotas.organization_id
+  );
+end;
+$$;
+comment on function tally.has_callers_quotas(uuid) is
+  'Whether an organization''s plan limits each user or API key; most plans limit neither.';
+revoke execute on function tally.has_callers_quotas(uuid) from public, anon, authenticated;
+
 create function tally.meet_caller(organization_id uuid, user_id uuid, api_key_id uuid)
 returns void
 language plpgsql volatile security definer set search_path = ''
-  set plan_cache_mode = force_generic_plan
 as $$
 begin
-  -- Before the first call of a user or key is admitted, its quotas exist: nothing passes before a
-  -- limit does. Most plans have none for either.
-  if not exists (
-    select from public.organizations as o
-    join public.plan_quotas as p on p.plan_id = o.plan_id and p.applies_to in ('user', 'api_key')
-    where o.id = meet_caller.organization_id
-  ) then
-    return;
-  end if;
   if meet_caller.user_id is not null then
     perform tally.add_plan_quotas(meet_caller.organization_id, 'user', meet_caller.user_id, null);
   end if;
@@ -88,7 +94,7 @@ begin
 end;
 $$;
 comment on function tally.meet_caller(uuid, uuid, uuid) is
-  'Gives a user or key seen for the first time the quotas that its organization''s plan has for each.';
+  'Gives a user or key seen for the first time the quotas that its organization''s plan has for each, before its first call is admitted: nothing passes before a limit does.';
 revoke execute on function tally.meet_caller(uuid, uuid, uuid) from public, anon, authenticated;
 
 create function tally.assign_plan(organization_id uuid, plan_id text)

@@ -79,7 +79,7 @@ select is(
 
 -- What had to be looked at one by one: nothing that a client sends every day.
 truncate public.token_usage, tally.usage_deltas, tally.idempotency_keys;
-create or replace function tally.check_event(raw jsonb, at timestamptz, late_limit interval default null)
+create or replace function tally.check_event(raw jsonb, at timestamptz, late_limit interval default null, base tally.event default null)
 returns tally.checked_event language plpgsql as $$
 declare
   v_checked tally.checked_event;
