@@ -17,18 +17,21 @@ create table tally.provider_aliases (
   alias text primary key,
   to_provider text not null
 );
-comment on table tally.provider_aliases is 'Other names of providers, by which clouds, gateways and SDKs know them.';
+comment on table tally.provider_aliases is
+  'Other names of providers, by which clouds, gateways and SDKs know them.';
 alter table tally.provider_aliases enable row level security;
 
 insert into tally.provider_aliases (alias, to_provider) values
   ('bedrock', 'aws'), ('amazon-bedrock', 'aws'), ('aws-bedrock', 'aws'), ('amazon', 'aws'),
   ('gemini', 'google'), ('vertex', 'google'), ('vertexai', 'google'), ('vertex_ai', 'google'),
-  ('google-vertex', 'google'), ('google.vertex', 'google'), ('google.generative-ai', 'google'), ('googleai', 'google'),
+  ('google-vertex', 'google'), ('google.vertex', 'google'), ('google.generative-ai', 'google'),
+  ('googleai', 'google'),
   ('x-ai', 'xai'), ('xai.chat', 'xai'), ('xai.responses', 'xai'),
   ('azure-openai', 'azure'), ('azure_openai', 'azure'), ('azure.chat', 'azure'),
   ('openai.chat', 'openai'), ('openai.responses', 'openai'), ('openai.embedding', 'openai'),
   ('anthropic.messages', 'anthropic'), ('mistral.chat', 'mistral'), ('groq.chat', 'groq'),
-  ('voyage', 'voyageai'), ('together_ai', 'together'), ('fireworks_ai', 'fireworks'), ('deepseek.chat', 'deepseek');
+  ('voyage', 'voyageai'), ('together_ai', 'together'), ('fireworks_ai', 'fireworks'),
+  ('deepseek.chat', 'deepseek');
 
 create table tally.model_rules (
   provider text not null,
@@ -46,7 +49,8 @@ alter table tally.model_rules enable row level security;
 
 create function tally.match_model(provider text, model text)
 returns table (to_provider text, to_model text)
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = ''
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   return query
@@ -63,7 +67,8 @@ begin
   limit 1;
 end;
 $$;
-comment on function tally.match_model(text, text) is 'The priced model whose rule recognizes an id; no row when none does.';
+comment on function tally.match_model(text, text) is
+  'The priced model whose rule recognizes an id; no row when none does.';
 revoke execute on function tally.match_model(text, text) from public, anon, authenticated;
 grant execute on function tally.match_model(text, text) to service_role;
 
@@ -83,11 +88,13 @@ as $$
 $$;
 comment on function tally.in_daily_window(timestamptz, time, time) is
   'Whether a moment is within a daily window in UTC, which may run past midnight; no window: always.';
-revoke execute on function tally.in_daily_window(timestamptz, time, time) from public, anon, authenticated;
+revoke execute on function tally.in_daily_window(timestamptz, time, time) from public, anon,
+  authenticated;
 grant execute on function tally.in_daily_window(timestamptz, time, time) to service_role;
 
 create function tally.price_call(
-  organization_id uuid, provider text, model text, service_tier text, classes jsonb, prompt_tokens bigint,
+  organization_id uuid, provider text, model text, service_tier text, classes jsonb,
+  prompt_tokens bigint,
   at timestamptz, out cost_usd numeric, out price_id bigint, out priced_model text)
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -99,8 +106,8 @@ begin
   for v_attempt in 1..2 loop
     select
       e.id,
-      -- Prices of a class are exact decimals per token or unit, so the sum is exact; a class without a
-      -- price makes the whole call unpriced, never cheaper.
+      -- Prices of a class are exact decimals per token or unit, so the sum is exact; a class
+      -- without a price makes the whole call unpriced, never cheaper.
       trim_scale((
         select case when count(*) = count(e.unit_prices -> q.key)
           then coalesce(sum(q.value::numeric * (e.unit_prices -> q.key)::numeric), 0) end
@@ -143,9 +150,11 @@ comment on function tally.price_call(uuid, text, text, text, jsonb, bigint, time
 revoke execute on function tally.price_call(uuid, text, text, text, jsonb, bigint, timestamptz)
   from public, anon, authenticated;
 
-create function tally.resolve_model(provider text, model text, out to_provider text, out to_model text)
+create function tally.resolve_model(
+  provider text, model text, out to_provider text, out to_model text)
 returns setof record
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_provider text := resolve_model.provider;
@@ -153,7 +162,8 @@ begin
   -- Under its own name first; then, once, under the name that the book has for the provider.
   for v_attempt in 1..2 loop
     if exists (
-      select from public.cost_estimates as e where e.provider = v_provider and e.model = resolve_model.model
+      select from public.cost_estimates as e where e.provider = v_provider
+        and e.model = resolve_model.model
     ) then
       if v_attempt = 2 then
         to_provider := v_provider;
@@ -173,7 +183,8 @@ begin
       return next;
       return;
     end if;
-    select p.to_provider into v_provider from tally.provider_aliases as p where p.alias = resolve_model.provider;
+    select p.to_provider into v_provider from tally.provider_aliases as p
+      where p.alias = resolve_model.provider;
     exit when not found;
   end loop;
 end;
@@ -185,7 +196,8 @@ grant execute on function tally.resolve_model(text, text) to service_role;
 
 create function tally.remember_model(provider text, model text)
 returns void
-language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   if exists (
@@ -241,7 +253,8 @@ begin
   end if;
 end;
 $$;
-comment on function tally.check_classes(jsonb) is 'Raises PT400 unless every key is a known class with a possible quantity.';
+comment on function tally.check_classes(jsonb) is
+  'Raises PT400 unless every key is a known class with a possible quantity.';
 revoke execute on function tally.check_classes(jsonb) from public, anon, authenticated;
 grant execute on function tally.check_classes(jsonb) to service_role;
 
@@ -253,32 +266,37 @@ language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_classes jsonb := coalesce(estimate_cost.classes, jsonb_build_object(
-    'input', coalesce(estimate_cost.input_tokens, 0), 'output', coalesce(estimate_cost.output_tokens, 0)));
+    'input', coalesce(estimate_cost.input_tokens, 0),
+    'output', coalesce(estimate_cost.output_tokens, 0)));
   v_prompt bigint;
 begin
   if estimate_cost.organization_id is not null then
     perform tally.require_member(estimate_cost.organization_id);
   end if;
   if estimate_cost.input_tokens < 0 or estimate_cost.output_tokens < 0 then
-    perform tally.fail('PT400', 'Token counts must be zero or more.', 'input_tokens, output_tokens');
+    perform tally.fail('PT400', 'Token counts must be zero or more.',
+      'input_tokens, output_tokens');
   end if;
   perform tally.check_classes(v_classes);
   select coalesce(sum((q.value)::numeric), 0) into v_prompt
   from jsonb_each(v_classes) as q
   join tally.usage_classes as c on c.class = q.key and c.kind = 'input';
   select p.cost_usd, p.price_id into estimate_cost.cost_usd, estimate_cost.price_id
-  from tally.price_call(estimate_cost.organization_id, estimate_cost.provider, estimate_cost.model, 'standard',
+  from tally.price_call(
+    estimate_cost.organization_id, estimate_cost.provider, estimate_cost.model, 'standard',
     v_classes, v_prompt, coalesce(estimate_cost.at, now())) as p;
   if estimate_cost.cost_usd is null then
     perform tally.fail('PT422',
       format('There is no price for %s of %s.', estimate_cost.model, estimate_cost.provider),
-      format('provider %s, model %s, classes %s, at %s', estimate_cost.provider, estimate_cost.model, v_classes, estimate_cost.at),
+      format('provider %s, model %s, classes %s, at %s', estimate_cost.provider,
+        estimate_cost.model, v_classes, estimate_cost.at),
       'Look for the model in cost_estimates, or let the operator add it with set_price().');
   end if;
   return next;
 end;
 $$;
-comment on function tally.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz) is 'Behind public.estimate_cost.';
+comment on function tally.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz) is
+  'Behind public.estimate_cost.';
 revoke execute on function tally.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz)
   from public, anon, authenticated;
 grant execute on function tally.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz)
@@ -292,18 +310,21 @@ language sql stable security invoker set search_path = ''
 as $$
   select e.cost_usd, e.price_id
   from tally.estimate_cost(estimate_cost.provider, estimate_cost.model, estimate_cost.input_tokens,
-    estimate_cost.output_tokens, estimate_cost.classes, estimate_cost.organization_id, estimate_cost.at) as e
+    estimate_cost.output_tokens, estimate_cost.classes, estimate_cost.organization_id,
+    estimate_cost.at) as e
 $$;
 comment on function public.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz) is
   'What a call would cost in USD by the card valid at `at`: by `classes` (disjoint quantities) when given, else plain input and output tokens. Unknown model or class: PT422.';
-revoke execute on function public.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz)
+revoke execute on function public.estimate_cost(text, text, bigint, bigint, jsonb, uuid,
+  timestamptz)
   from public, anon, authenticated;
 grant execute on function public.estimate_cost(text, text, bigint, bigint, jsonb, uuid, timestamptz)
   to authenticated, service_role;
 
 create function tally.dearest_price(dearest numeric, unit_prices jsonb, classes text[], kind text)
 returns numeric
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = ''
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   return (
@@ -315,7 +336,8 @@ end;
 $$;
 comment on function tally.dearest_price(numeric, jsonb, text[], text) is
   'The highest price of a card among those that always may apply (dearest) and those of the given classes of one kind.';
-revoke execute on function tally.dearest_price(numeric, jsonb, text[], text) from public, anon, authenticated;
+revoke execute on function tally.dearest_price(numeric, jsonb, text[], text) from public, anon,
+  authenticated;
 
 create function tally.upper_bound_cost(
   provider text, model text, input_tokens bigint, output_tokens bigint,
@@ -372,9 +394,12 @@ begin
   priced_model := coalesce(priced_model, upper_bound_cost.model);
 end;
 $$;
-comment on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[]) is
+comment on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz,
+  text[]) is
   'The most a call can cost: every input token at the dearest class that may apply (text, cache read, 5-minute cache write, and `classes` beside them), every output token likewise, in the dearest band the prompt may reach. Nulls: no price.';
-revoke execute on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[])
+revoke execute on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text,
+  timestamptz, text[])
   from public, anon, authenticated;
-grant execute on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text, timestamptz, text[])
+grant execute on function tally.upper_bound_cost(text, text, bigint, bigint, uuid, text,
+  timestamptz, text[])
   to service_role;

@@ -145,7 +145,8 @@ begin
     when not e.units between 0 and 1e15 then array['units', 'must be a number from 0 to 1e15.']
     when num_nonnulls(e.input_tokens, e.output_tokens, e.classes, e.units, e.cost_usd) = 0
       and coalesce(e.status, 'success') = 'success'
-      then array['input_tokens', 'is missing: an event must say what was used (tokens, classes or units; 0 is an answer).']
+      then array['input_tokens',
+        'is missing: an event must say what was used (tokens, classes or units; 0 is an answer).']
     when not e.cost_usd between 0 and 1e9
       then array['cost_usd', 'must be a number from 0 to 1e9.']
     when e.status not in ('success', 'failed', 'timeout', 'aborted')

@@ -9,14 +9,16 @@ create type tally.recorded_event as (
   total_tokens bigint,
   price_id bigint
 );
-comment on type tally.recorded_event is 'The answer for one event; status: recorded, duplicate or conflict.';
+comment on type tally.recorded_event is
+  'The answer for one event; status: recorded, duplicate or conflict.';
 
 create function tally.ensure_month(at timestamptz)
 returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if to_regclass('tally.token_usage_' || to_char(ensure_month.at at time zone 'UTC', 'YYYY_MM')) is null then
+  if to_regclass('tally.token_usage_' || to_char(ensure_month.at at time zone 'UTC', 'YYYY_MM'))
+    is null then
     perform tally.ensure_partitions(ensure_month.at, ensure_month.at);
   end if;
 end;
@@ -40,21 +42,24 @@ begin
   end if;
   select u.* into v_old
   from public.token_usage as u
-  where u.organization_id = v_new.organization_id and u.created_at = tally.uuid_time(v_id) and u.id = v_id;
+  where u.organization_id = v_new.organization_id and u.created_at = tally.uuid_time(v_id)
+    and u.id = v_id;
   return (
     v_id,
     case when
       -- An archived month is gone with its rows: the key still says that it was recorded.
       v_old.id is null
-      or (v_old.provider, v_old.model, v_old.input_tokens, v_old.output_tokens, v_old.classes, v_old.units,
-          v_old.unit_type, v_old.resource_type, v_old.service_tier, v_old.status, v_old.tool_name, v_old.operation,
-          v_old.user_id, v_old.api_key_id, v_old.execution_id, v_old.session_id, v_old.workflow_id,
-          v_old.is_estimated, v_old.is_byok, v_old.duration_ms, v_old.idempotency_key, v_old.request_metadata)
+      or (v_old.provider, v_old.model, v_old.input_tokens, v_old.output_tokens, v_old.classes,
+          v_old.units, v_old.unit_type, v_old.resource_type, v_old.service_tier, v_old.status,
+          v_old.tool_name, v_old.operation, v_old.user_id, v_old.api_key_id, v_old.execution_id,
+          v_old.session_id, v_old.workflow_id, v_old.is_estimated, v_old.is_byok, v_old.duration_ms,
+          v_old.idempotency_key, v_old.request_metadata)
         is not distinct from
-        (v_new.provider, v_new.model, v_new.input_tokens, v_new.output_tokens, v_new.classes, v_new.units,
-          v_new.unit_type, v_new.resource_type, v_new.service_tier, v_new.status, v_new.tool_name, v_new.operation,
-          v_new.user_id, v_new.api_key_id, v_new.execution_id, v_new.session_id, v_new.workflow_id,
-          v_new.is_estimated, v_new.is_byok, v_new.duration_ms, v_new.idempotency_key, v_new.request_metadata)
+        (v_new.provider, v_new.model, v_new.input_tokens, v_new.output_tokens, v_new.classes,
+          v_new.units, v_new.unit_type, v_new.resource_type, v_new.service_tier, v_new.status,
+          v_new.tool_name, v_new.operation, v_new.user_id, v_new.api_key_id, v_new.execution_id,
+          v_new.session_id, v_new.workflow_id, v_new.is_estimated, v_new.is_byok, v_new.duration_ms,
+          v_new.idempotency_key, v_new.request_metadata)
         and (not (answer_replay.checked).states_id or v_old.id = v_new.id)
         and (not (answer_replay.checked).states_time or v_old.created_at = v_new.created_at)
         and (not (answer_replay.checked).states_cost or v_old.cost_usd = v_new.cost_usd)
@@ -67,7 +72,8 @@ end;
 $$;
 comment on function tally.answer_replay(tally.checked_event) is
   'The first answer for an event that was recorded before: duplicate when it says the same, conflict when it says something else.';
-revoke execute on function tally.answer_replay(tally.checked_event) from public, anon, authenticated;
+revoke execute on function tally.answer_replay(tally.checked_event) from public, anon,
+  authenticated;
 
 create function tally.record_event(
   checked tally.checked_event, hold_quotas uuid[] default null, released jsonb default null)

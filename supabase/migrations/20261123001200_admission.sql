@@ -23,7 +23,8 @@ create type tally.reserve_request as (
   expires_in numeric,
   idempotency_key text
 );
-comment on type tally.reserve_request is 'What a caller may say of a call to be admitted: the keys of its JSON.';
+comment on type tally.reserve_request is
+  'What a caller may say of a call to be admitted: the keys of its JSON.';
 
 create function tally.find_request_problem(request jsonb)
 returns text
@@ -206,12 +207,14 @@ revoke execute on function tally.ceiling_cost(uuid, text, bigint, bigint, timest
 create function tally.find_blocking_quota(
   organization_id uuid, quota_ids uuid[], amounts jsonb, is_unpriced boolean, at timestamptz)
 returns jsonb
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable security definer set search_path = ''
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   return (
     select jsonb_build_object(
-      'quota_id', f.id, 'metric', f.metric, 'quota_type', f.quota_type, 'quota_limit', f.quota_limit,
+      'quota_id', f.id, 'metric', f.metric, 'quota_type', f.quota_type,
+      'quota_limit', f.quota_limit,
       'current_usage', trim_scale(f.used), 'reserved', trim_scale(f.held),
       'remaining', trim_scale(greatest(f.quota_limit - f.used - f.held, 0)),
       'requested', f.amount, 'reset_at', nullif(f.ends_at, 'infinity'),
@@ -225,7 +228,8 @@ begin
         find_blocking_quota.is_unpriced and (s.quota).metric = 'cost_usd'
           and (s.quota).unpriced_policy = 'refuse' as refuses_unpriced
       from tally.quota_states(
-        find_blocking_quota.organization_id, find_blocking_quota.at, find_blocking_quota.quota_ids) as s
+        find_blocking_quota.organization_id, find_blocking_quota.at,
+        find_blocking_quota.quota_ids) as s
       where (s.quota).enforcement = 'hard'
     ) as f
     where f.refuses_unpriced
@@ -242,7 +246,8 @@ revoke execute on function tally.find_blocking_quota(uuid, uuid[], jsonb, boolea
   from public, anon, authenticated;
 
 create function tally.secure_room(
-  organization_id uuid, quota_ids uuid[], amounts jsonb, is_unpriced boolean, is_tight boolean, at timestamptz)
+  organization_id uuid, quota_ids uuid[], amounts jsonb, is_unpriced boolean, is_tight boolean,
+  at timestamptz)
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -250,7 +255,8 @@ declare
   v_has_room boolean;
 begin
   if secure_room.is_tight and (exists (
-      select from tally.usage_deltas as d where d.organization_id = secure_room.organization_id offset 64
+      select from tally.usage_deltas as d
+        where d.organization_id = secure_room.organization_id offset 64
     ) or exists (
       select from tally.lapsed_credit as l
       where l.organization_id = secure_room.organization_id and l.expires_at <= secure_room.at
@@ -274,7 +280,8 @@ begin
     for no key update
   )
   select bool_and(l.has_room) and not exists (
-    select from tally.usage_deltas as d where d.organization_id = secure_room.organization_id and d.is_beyond_hold)
+    select from tally.usage_deltas as d where d.organization_id = secure_room.organization_id
+      and d.is_beyond_hold)
   into v_has_room
   from locked as l;
   if v_has_room then

@@ -8,10 +8,12 @@ declare
   v_hold public.usage_holds;
 begin
   if find_hold.hold_id is null then
-    perform tally.fail('PT400', 'hold_id is missing.', 'hold_id', 'It is in the answer of reserve_usage().');
+    perform tally.fail('PT400', 'hold_id is missing.', 'hold_id',
+      'It is in the answer of reserve_usage().');
   end if;
   -- Two settlements of one hold meet here: the second sees what the first did.
-  select h.* into v_hold from public.usage_holds as h where h.id = find_hold.hold_id for no key update;
+  select h.* into v_hold from public.usage_holds as h
+  where h.id = find_hold.hold_id for no key update;
   if v_hold.id is not null and not tally.is_operator() then
     if v_hold.user_id is distinct from auth.uid() then
       perform tally.fail('PT403', 'This hold belongs to somebody else.', 'hold_id');
@@ -21,7 +23,8 @@ begin
   return v_hold;
 end;
 $$;
-comment on function tally.find_hold(uuid) is 'Locks a hold that the caller may act on; null when there is none.';
+comment on function tally.find_hold(uuid) is
+  'Locks a hold that the caller may act on; null when there is none.';
 revoke execute on function tally.find_hold(uuid) from public, anon, authenticated;
 
 create function tally.drawn_amounts(amounts jsonb, event tally.event)
@@ -30,7 +33,8 @@ language sql immutable security invoker set search_path = ''
 as $$
   select coalesce(jsonb_object_agg(a.key, least((a.value)::numeric, case a.key
     when 'cost_usd' then coalesce((drawn_amounts.event).cost_usd, 0)
-    when 'total_tokens' then (drawn_amounts.event).input_tokens + (drawn_amounts.event).output_tokens
+    when 'total_tokens'
+      then (drawn_amounts.event).input_tokens + (drawn_amounts.event).output_tokens
     when 'input_tokens' then (drawn_amounts.event).input_tokens
     when 'output_tokens' then (drawn_amounts.event).output_tokens
     when 'requests' then 1
@@ -50,24 +54,30 @@ declare
   v_hold public.usage_holds;
 begin
   if substr(claim_unknown_hold.hold_id::text, 15, 1) <> '7'
-    or tally.uuid_time(claim_unknown_hold.hold_id) < now() - (select s.event_late_limit from tally.settings as s) then
-    perform tally.fail('PT404', format('There is no hold %s.', claim_unknown_hold.hold_id), 'hold_id',
-      'Record the event with track_usage().');
+    or tally.uuid_time(claim_unknown_hold.hold_id)
+      < now() - (select s.event_late_limit from tally.settings as s) then
+    perform tally.fail('PT404', format('There is no hold %s.', claim_unknown_hold.hold_id),
+      'hold_id', 'Record the event with track_usage().');
   end if;
-  -- A crash may have taken the hold, never the use: its row is made again as the claim of this settlement.
-  insert into public.usage_holds as h (id, organization_id, user_id, api_key_id, provider, model, tool_name,
-    resource_type, amounts, state, created_at, expires_at, ended_at)
-  values (claim_unknown_hold.hold_id, (claim_unknown_hold.event).organization_id, (claim_unknown_hold.event).user_id,
-    (claim_unknown_hold.event).api_key_id, (claim_unknown_hold.event).provider, (claim_unknown_hold.event).model,
-    (claim_unknown_hold.event).tool_name, (claim_unknown_hold.event).resource_type, '{}', 'expired', now(), now(), now())
+  -- A crash may have taken the hold, never the use: its row is made again as the claim of this
+  -- settlement.
+  insert into public.usage_holds as h (id, organization_id, user_id, api_key_id, provider, model,
+    tool_name, resource_type, amounts, state, created_at, expires_at, ended_at)
+  values (claim_unknown_hold.hold_id, (claim_unknown_hold.event).organization_id,
+    (claim_unknown_hold.event).user_id, (claim_unknown_hold.event).api_key_id,
+    (claim_unknown_hold.event).provider, (claim_unknown_hold.event).model,
+    (claim_unknown_hold.event).tool_name, (claim_unknown_hold.event).resource_type, '{}', 'expired',
+    now(), now(), now())
   on conflict do nothing;
-  select h.* into v_hold from public.usage_holds as h where h.id = claim_unknown_hold.hold_id for no key update;
+  select h.* into v_hold from public.usage_holds as h
+  where h.id = claim_unknown_hold.hold_id for no key update;
   return v_hold;
 end;
 $$;
 comment on function tally.claim_unknown_hold(uuid, tally.event) is
   'Makes the row of a hold that a crash took, so that its settlement is recorded once.';
-revoke execute on function tally.claim_unknown_hold(uuid, tally.event) from public, anon, authenticated;
+revoke execute on function tally.claim_unknown_hold(uuid, tally.event) from public, anon,
+  authenticated;
 
 create function tally.event_of_hold(hold public.usage_holds)
 returns tally.event
@@ -183,7 +193,8 @@ begin
 end;
 $$;
 comment on function tally.settle_usage(uuid, jsonb, boolean) is 'Behind public.settle_usage.';
-revoke execute on function tally.settle_usage(uuid, jsonb, boolean) from public, anon, authenticated;
+revoke execute on function tally.settle_usage(uuid, jsonb, boolean) from public, anon,
+  authenticated;
 grant execute on function tally.settle_usage(uuid, jsonb, boolean) to authenticated, service_role;
 
 create function public.settle_usage(hold_id uuid, event jsonb, final boolean default true)
@@ -196,7 +207,8 @@ end;
 $$;
 comment on function public.settle_usage(uuid, jsonb, boolean) is
   'Records what a held call used, in full, and ends its hold; the answer is that of track_usage. Again: the first answer, as duplicate. Works after expiry and for a hold that a crash took (the event must then name its organization, provider and model). final false: the event is drawn from a hold that goes on; give such events an id. A released hold: PT410.';
-revoke execute on function public.settle_usage(uuid, jsonb, boolean) from public, anon, authenticated;
+revoke execute on function public.settle_usage(uuid, jsonb, boolean) from public, anon,
+  authenticated;
 grant execute on function public.settle_usage(uuid, jsonb, boolean) to authenticated, service_role;
 
 create function tally.release_hold(hold_id uuid)
@@ -212,7 +224,8 @@ begin
     return jsonb_build_object('hold_id', release_hold.hold_id, 'state', 'released');
   end if;
   if v_hold.state = 'open' then
-    insert into tally.usage_deltas (organization_id, due_at, released_quotas, released, is_beyond_hold)
+    insert into tally.usage_deltas (organization_id, due_at, released_quotas, released,
+      is_beyond_hold)
     values (v_hold.organization_id, now(), v_hold.quota_ids, v_hold.amounts, false);
     update public.usage_holds as h
     set state = case when h.expires_at <= now() then 'expired' else 'released' end,
@@ -253,32 +266,34 @@ declare
   v_blocked_by jsonb;
 begin
   if v_hold.id is null then
-    perform tally.fail('PT404', format('There is no hold %s.', extend_hold.hold_id), 'hold_id', 'Reserve again.');
+    perform tally.fail('PT404', format('There is no hold %s.', extend_hold.hold_id), 'hold_id',
+      'Reserve again.');
   elsif v_hold.state = 'open' and v_hold.expires_at <= now() then
-    perform tally.fail('PT410', 'This hold has expired.', format('hold %s, expired at %s', v_hold.id, v_hold.expires_at),
+    perform tally.fail('PT410', 'This hold has expired.',
+      format('hold %s, expired at %s', v_hold.id, v_hold.expires_at),
       'Reserve again; settle_usage() still works.');
   elsif v_hold.state <> 'open' then
-    perform tally.fail('PT410', format('This hold is %s.', v_hold.state), format('hold %s', v_hold.id), 'Reserve again.');
+    perform tally.fail('PT410', format('This hold is %s.', v_hold.state),
+      format('hold %s', v_hold.id), 'Reserve again.');
   elsif extend_hold.seconds is null or extend_hold.seconds not between 0 and 86400 then
     perform tally.fail('PT400', 'seconds must be from 0 to 86400.', 'seconds');
   end if;
   if extend_hold.extra is not null then
     v_request := tally.read_request(extend_hold.extra || jsonb_strip_nulls(jsonb_build_object(
       'organization_id', v_hold.organization_id, 'provider', v_hold.provider, 'model', v_hold.model,
-      'user_id', v_hold.user_id, 'tool_name', v_hold.tool_name, 'resource_type', v_hold.resource_type)));
+      'user_id', v_hold.user_id, 'tool_name', v_hold.tool_name,
+      'resource_type', v_hold.resource_type)));
     v_request.api_key_id := v_hold.api_key_id;
     v_cost := (tally.request_cost(v_request, now())).cost_usd;
     -- What the extension does not mention needs no more room than the hold has already.
     v_amounts := '{"cost_usd": 0, "total_tokens": 0, "input_tokens": 0, "output_tokens": 0, "requests": 0, "units": 0}'
       || tally.requested_amounts(v_request, v_cost);
-    v_blocked_by := tally.secure_room(v_hold.organization_id, v_hold.quota_ids, v_amounts, v_cost is null, true, now());
+    v_blocked_by := tally.take_room(v_hold.organization_id, v_hold.quota_ids, v_amounts,
+      v_cost is null, true, now());
     if v_blocked_by is not null then
-      return jsonb_build_object('allowed', false, 'hold_id', v_hold.id, 'expires_at', v_hold.expires_at,
-        'blocked_by', v_blocked_by);
+      return jsonb_build_object('allowed', false, 'hold_id', v_hold.id,
+        'expires_at', v_hold.expires_at, 'blocked_by', v_blocked_by);
     end if;
-    update public.usage_quotas as q
-    set reserved = q.reserved + (v_amounts -> q.metric)::numeric
-    where q.organization_id = v_hold.organization_id and q.id = any (v_hold.quota_ids) and v_amounts ? q.metric;
   end if;
   update public.usage_holds as h
   set expires_at = greatest(h.expires_at, now() + extend_hold.seconds * interval '1 second'),
@@ -286,12 +301,17 @@ begin
       select jsonb_object_agg(a.key, a.amount)
       from (
         select b.key, sum((b.value)::numeric) as amount
-        from (select * from jsonb_each(h.amounts) union all select * from jsonb_each(coalesce(v_amounts, '{}'))) as b
+        from (
+          select * from jsonb_each(h.amounts)
+          union all
+          select * from jsonb_each(coalesce(v_amounts, '{}'))
+        ) as b
         group by b.key
       ) as a)
   where h.id = v_hold.id and h.organization_id = v_hold.organization_id
   returning h.* into v_hold;
-  return jsonb_build_object('allowed', true, 'hold_id', v_hold.id, 'expires_at', v_hold.expires_at, 'blocked_by', null);
+  return jsonb_build_object('allowed', true, 'hold_id', v_hold.id, 'expires_at', v_hold.expires_at,
+    'blocked_by', null);
 end;
 $$;
 comment on function tally.extend_hold(uuid, integer, jsonb) is 'Behind public.extend_hold.';
@@ -308,5 +328,6 @@ end;
 $$;
 comment on function public.extend_hold(uuid, integer, jsonb) is
   'Lets an open hold last at least `seconds` from now and, with `extra` (estimated_cost, or input_tokens and max_output_tokens, requests, units), keep more: {allowed, hold_id, expires_at, blocked_by}. Refused: the hold stays as it was. An ended hold: PT410.';
-revoke execute on function public.extend_hold(uuid, integer, jsonb) from public, anon, authenticated;
+revoke execute on function public.extend_hold(uuid, integer, jsonb) from public, anon,
+  authenticated;
 grant execute on function public.extend_hold(uuid, integer, jsonb) to authenticated, service_role;

@@ -207,9 +207,9 @@ begin
     v_limits := tally.apply_gateway_policies(v_organization_id, v_provider,
       admit_gateway_call.request ->> 'model');
   end if;
-  -- As an admission does: what a crash can lose here are counters of calls that were not made.
-  perform set_config('synchronous_commit', 'off', true);
   if v_limits.requests_per_minute is not null and not admit_gateway_call.call ? 'is_fallback' then
+    -- As an admission does: what a crash can lose here are counters of calls that were not made.
+    perform set_config('synchronous_commit', 'off', true);
     v_wait := tally.take_request(v_organization_id, v_limits.requests_per_minute, now());
     if v_wait is not null then
       return jsonb_build_object('allowed', false, 'refused_by', 'rate', 'retry_after', v_wait,
