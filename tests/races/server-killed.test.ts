@@ -8,7 +8,7 @@ const STEPS = Number(process.env.RACE_CRASH_STEPS ?? 2000);
 const CRASHES = 2;
 
 test(`a server killed ${CRASHES} times amid calls keeps all that it acknowledged`, {
-  timeout: 40_000 + STEPS * 10,
+  timeout: 120_000 + STEPS * 20,
   // Now and then a client is left waiting on a socket of the killed server for ever. Only that is tried
   // again, never what a run finds wrong with the ledger.
   retry: { count: 2, condition: /timed out/ },
