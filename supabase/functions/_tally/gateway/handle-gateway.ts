@@ -6,7 +6,7 @@ import { answerCall } from "./answer-call.ts";
 import { answerFree } from "./answer-free.ts";
 import { findEndpoint, findProvider } from "./find-endpoint.ts";
 import type { KnownKeys } from "./known-keys.ts";
-import { openLedger } from "./ledger.ts";
+import { type Ledger, openLedger } from "./ledger.ts";
 import { readAttribution } from "./read-attribution.ts";
 import { readCall } from "./read-call.ts";
 import { startCall } from "./start-call.ts";
@@ -16,6 +16,8 @@ export interface GatewayMemory {
   countText: TextCounter;
   factors: LearnedFactors;
   keys: KnownKeys;
+  /** Opened by the first call: those that come together share their way to the database. */
+  ledger?: Ledger;
 }
 
 /**
@@ -46,7 +48,7 @@ export async function handleGateway(
     attribution,
     call,
     prepared: endpoint.prepare(call, deps.env),
-    ledger: openLedger(deps.database),
+    ledger: memory.ledger ??= openLedger(deps.database),
   };
   if (endpoint.isFree) return await answerFree(start, context, memory);
   const { running, detours } = await startCall(start, context, memory);

@@ -1,6 +1,7 @@
-import { type Database, onlyRow } from "../database.ts";
+import type { Database } from "../database.ts";
 import { isTransient, toTallyError } from "../errors.ts";
 import type { TallyEvent } from "../merge-usage.ts";
+import { shareTrips } from "./share-trips.ts";
 
 /** A quota that a request would break. */
 export interface BlockingQuota {
@@ -133,6 +134,7 @@ export function openLedger(
   database: Database,
   wait: (ms: number) => Promise<void> = (ms) => new Promise((done) => setTimeout(done, ms)),
 ): Ledger {
+  const trips = shareTrips(database);
   async function insist<Result>(step: () => Promise<Result>): Promise<Result> {
     for (let attempt = 1;; attempt++) {
       try {
@@ -143,24 +145,9 @@ export function openLedger(
       }
     }
   }
-  async function settleOnce(
-    holdId: string,
-    event: TallyEvent,
-    more: SettleMore,
-  ): Promise<Settlement> {
-    const rows = await insist(() =>
-      database.query<Settlement>(
-        `select answer ->> 'id' as id, answer ->> 'cost_usd' as cost_usd,
-           answer ->> 'remaining' as remaining
-         from tally.settle_gateway_call($1::text::uuid, $2::text::jsonb, $3::text::jsonb) as answer`,
-        [holdId, JSON.stringify(event), JSON.stringify(more)],
-      )
-    );
-    return onlyRow(rows);
-  }
   const settle: Ledger["settle"] = async (holdId, event, more = {}) => {
     try {
-      const settlement = await settleOnce(holdId, event, more);
+      const settlement = await insist(() => trips.settle(holdId, event, more));
       if (settlement.id === event.id || !event.idempotency_key) return settlement;
     } catch (error) {
       const { code } = toTallyError(error);
@@ -173,13 +160,7 @@ export function openLedger(
     return await settle(holdId, { ...event, idempotency_key: null }, more);
   };
   return {
-    async admit(request, call) {
-      const rows = await database.query<{ answer: Admission | Refusal }>(
-        "select tally.admit_gateway_call($1::text::jsonb, $2::text::jsonb) as answer",
-        [JSON.stringify(request), JSON.stringify(call)],
-      );
-      return onlyRow(rows).answer;
-    },
+    admit: (request, call) => trips.admit(request, call),
     settle,
     async release(holdId) {
       await insist(() => database.query("select public.release_hold($1::text::uuid)", [holdId]));
