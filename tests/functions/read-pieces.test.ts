@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readPieces } from "../../supabase/functions/_tally/gateway/read-pieces.ts";
+import { readPieces } from "../../supabase/functions/_tally/read-pieces.ts";
 
 const PIECES = ["data: one\n\n", "data: two", "\n\n"].map((text) => new TextEncoder().encode(text));
 

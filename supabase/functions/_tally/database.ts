@@ -1,4 +1,5 @@
 import { TallyError } from "./errors.ts";
+import { Deadlines } from "./keep-deadlines.ts";
 import type { Connect } from "./postgres/open-connection.ts";
 import { openDriver } from "./postgres/open-driver.ts";
 import { ConnectionPool } from "./postgres/open-pool.ts";
@@ -55,17 +56,18 @@ const UNPREPARED = new Set(["26000", "42P05"]);
  */
 export function openDatabase(url: string, poolSize: number, prepares = !isPooler(url)): Database {
   const session = openSession(url, poolSize);
+  const deadlines = new Deadlines(STATEMENT_DEADLINE_MS);
   let prepare = prepares;
   const run = async <Row>(...statements: Statement[]): Promise<Row[]> => {
     try {
-      return await withDeadline<Row>(session.run(statements, prepare));
+      return await withDeadline<Row>(session.run(statements, prepare), deadlines);
     } catch (error) {
       const { code = "", routine } = error as { code?: string; routine?: string };
       // A pooler that cannot be told by its port.
       const isMixedUp = UNPREPARED.has(code);
       if (!prepare || !isMixedUp && routine !== "RevalidateCachedQuery") throw error;
       if (isMixedUp) prepare = false;
-      return await withDeadline<Row>(session.run(statements, prepare));
+      return await withDeadline<Row>(session.run(statements, prepare), deadlines);
     }
   };
   return {
@@ -92,10 +94,9 @@ function isPooler(url: string): boolean {
 }
 
 /** Client side, because poolers refuse or ignore `statement_timeout` as a connection setting. */
-async function withDeadline<Row>({ rows, cancel }: Pending): Promise<Row[]> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+function withDeadline<Row>({ rows, cancel }: Pending, deadlines: Deadlines): Promise<Row[]> {
+  return new Promise((resolve, reject) => {
+    const isMet = deadlines.set(() => {
       cancel();
       reject(
         new TallyError("PT503", "The database did not answer in time.", {
@@ -103,13 +104,9 @@ async function withDeadline<Row>({ rows, cancel }: Pending): Promise<Row[]> {
           headers: { "retry-after": "1" },
         }),
       );
-    }, STATEMENT_DEADLINE_MS);
+    });
+    rows.then(resolve as (rows: Record<string, unknown>[]) => void, reject).finally(isMet);
   });
-  try {
-    return await Promise.race([rows, deadline]) as Row[];
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** The only row of a statement that always answers with one. */

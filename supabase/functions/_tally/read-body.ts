@@ -1,4 +1,5 @@
 import { TallyError } from "./errors.ts";
+import { readPieces } from "./read-pieces.ts";
 
 /** Largest request body that the functions take unless their settings say more, in bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -28,23 +29,25 @@ export async function readBody(
     });
   }
   const isAnnouncedTooLarge = Number(request.headers.get("content-length") ?? 0) > limit;
-  const chunks: Uint8Array[] = [];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
-  const reader = request.body?.getReader();
+  const reader = request.body && readPieces(request.body);
   while (reader) {
-    const { done, value } = await reader.read().catch((cause: unknown) => {
+    const piece = await reader.read().catch((cause: unknown) => {
       throw new TallyError("PT400", "The request body ended early.", { cause });
     });
-    if (done) break;
-    size += value.byteLength;
+    if (piece === null) break;
+    size += piece.byteLength;
     if (size > limit * DISCARDED_LIMITS) await reader.cancel();
-    else if (size <= limit && !isAnnouncedTooLarge) chunks.push(value);
+    else if (size <= limit && !isAnnouncedTooLarge) chunks.push(piece);
   }
   if (size > limit || isAnnouncedTooLarge) {
     throw new TallyError("PT413", `The request body is larger than ${limit} bytes.`, {
       hint: "Send less in one request: split a batch, or ask the operator to raise the limit.",
     });
   }
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1) return only;
   const body = new Uint8Array(size);
   let offset = 0;
   for (const chunk of chunks) {

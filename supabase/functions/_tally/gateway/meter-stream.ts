@@ -1,7 +1,9 @@
 import type { StreamEnd, StreamReader } from "./adapter.ts";
 import { EmittedText } from "./emitted-text.ts";
-import { readPieces } from "./read-pieces.ts";
+import { PieceGatherer } from "./gather-pieces.ts";
+import { readPieces } from "../read-pieces.ts";
 import type { Frame, Splitter } from "./split-frames.ts";
+import { SilenceWatch } from "./watch-silence.ts";
 
 /** How a stream ended, and what is known of its use. */
 export interface StreamOutcome {
@@ -31,8 +33,9 @@ export interface MeterStreamOptions {
 }
 
 /**
- * Passes a stream through, reading along. Bytes leave as they come, in the client's own pace; only
- * while the usage frame has to be hidden, a frame leaves when it is whole.
+ * Passes a stream through, reading along. Bytes leave as they come, in the client's own pace, those that
+ * come close upon each other together; only while the usage frame has to be hidden, a frame leaves when
+ * it is whole.
  */
 export function meterStream(
   source: ReadableStream<Uint8Array>,
@@ -54,43 +57,33 @@ export function meterStream(
   /** Nothing more may be given to the client: it has left, or was told of a failure. */
   let isClosed = false;
 
+  let controller!: ReadableStreamDefaultController<Uint8Array>;
   /** What the client may see and has not been given yet. */
-  let kept: Uint8Array[] = [];
-
-  function flush(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    if (isClosed || kept.length === 0) return;
-    controller.enqueue(join(kept));
-    kept = [];
-  }
+  const kept = new PieceGatherer((bytes) => {
+    if (!isClosed) controller.enqueue(bytes);
+  });
 
   /**
    * Reads frames and keeps what the client may see: the piece as it came, or whole frames. The last
    * frame waits for the end of the call to be recorded.
    */
-  async function take(
-    controller: ReadableStreamDefaultController<Uint8Array>,
-    frames: Frame[],
-    piece?: Uint8Array,
-  ): Promise<void> {
+  async function take(frames: Frame[], piece?: Uint8Array): Promise<void> {
     for (const frame of frames) {
       const read = frame.data === null ? null : reader.read(frame.data);
       if (read !== null) text.add(read.text);
       if (read?.isLast) {
-        flush(controller);
+        kept.flush();
         await finish("success");
       }
-      if (hidesUsage && !read?.isUsageOnly) kept.push(...frame.bytes);
+      if (hidesUsage && !read?.isUsageOnly) { for (const part of frame.bytes) kept.add(part); }
     }
-    if (!hidesUsage && piece !== undefined) kept.push(piece);
+    if (!hidesUsage && piece !== undefined) kept.add(piece);
   }
 
   /** After the provider's last byte; `failure`: why there are no more. */
-  async function endStream(
-    controller: ReadableStreamDefaultController<Uint8Array>,
-    failure: unknown,
-  ): Promise<void> {
-    await take(controller, splitter.end());
-    flush(controller);
+  async function endStream(failure: unknown): Promise<void> {
+    await take(splitter.end());
+    kept.flush();
     const hasFailed = failure !== undefined;
     if (hasFailed && watch.silence === undefined) stopUpstream();
     const trailer = await finish(
@@ -124,6 +117,7 @@ export function meterStream(
     if (isClosed) return;
     isClosed = true;
     watch.end();
+    kept.stop();
     clientGone.removeEventListener("abort", leave);
     const finished = finish("aborted");
     stopUpstream();
@@ -135,7 +129,10 @@ export function meterStream(
 
   return new ReadableStream<Uint8Array>(
     {
-      async pull(controller) {
+      start(opened) {
+        controller = opened;
+      },
+      async pull() {
         while (!isClosed) {
           let piece: Uint8Array | null = null;
           let failure: unknown;
@@ -148,12 +145,10 @@ export function meterStream(
           watch.pause();
           if (isClosed) return;
           if (piece === null) {
-            return await endStream(controller, watch.silence ?? failure);
+            return await endStream(watch.silence ?? failure);
           }
-          await take(controller, splitter.push(piece), piece);
-          if (kept.length === 0) continue;
-          flush(controller);
-          return;
+          await take(splitter.push(piece), piece);
+          if (kept.pass()) return;
         }
       },
       cancel: leave,
@@ -167,63 +162,5 @@ export function meterStream(
     watch.end();
     clientGone.removeEventListener("abort", leave);
     tell();
-  }
-}
-
-/** What came together leaves together: each piece of its own would be a write of its own. */
-function join(pieces: Uint8Array[]): Uint8Array {
-  const [first, ...more] = pieces;
-  if (first !== undefined && more.length === 0) return first;
-  const joined = new Uint8Array(pieces.reduce((size, { length }) => size + length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    joined.set(piece, offset);
-    offset += piece.length;
-  }
-  return joined;
-}
-
-/** Stops a provider that says nothing for too long, with one timer for a whole stream. */
-class SilenceWatch {
-  /** What the client is told of it. */
-  silence: Error | undefined;
-  readonly #idleMs: number;
-  readonly #stop: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #since = 0;
-  #isWaiting = false;
-
-  constructor(idleMs: number, stop: () => void) {
-    this.#idleMs = idleMs;
-    this.#stop = stop;
-  }
-
-  /** Somebody waits for the provider from now on. */
-  begin(): void {
-    this.#since = performance.now();
-    this.#isWaiting = true;
-    this.#timer ??= setTimeout(() => this.#look(), this.#idleMs);
-  }
-
-  /** It has spoken; until the client wants more, the silence is the client's. */
-  pause(): void {
-    this.#isWaiting = false;
-  }
-
-  /** Lets go of the timer. */
-  end(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #look(): void {
-    this.#timer = undefined;
-    if (!this.#isWaiting) return;
-    const left = this.#idleMs - (performance.now() - this.#since);
-    if (left > 0) {
-      this.#timer = setTimeout(() => this.#look(), left);
-      return;
-    }
-    this.silence = new Error(`The provider was silent for ${this.#idleMs} ms.`);
-    this.#stop();
   }
 }

@@ -1,3 +1,5 @@
+import { readPieces } from "../read-pieces.ts";
+
 /** A request as the provider gets it. */
 export interface UpstreamRequest {
   method: "GET" | "POST";
@@ -62,7 +64,7 @@ export async function readAnswer(
   { response, abort }: Extract<UpstreamResult, { kind: "answer" }>,
   { clientGone, timeoutMs }: { clientGone: AbortSignal; timeoutMs: number },
 ): Promise<Uint8Array<ArrayBuffer> | "aborted" | "timeout" | "failed"> {
-  const reader = response.body?.getReader();
+  const reader = response.body && readPieces(response.body);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let stopped: "aborted" | "timeout" | undefined;
   // The signal of the request alone leaves some connections open under Deno.
@@ -77,10 +79,10 @@ export async function readAnswer(
   try {
     if (clientGone.aborted) leave();
     while (reader) {
-      const { done, value } = await reader.read();
+      const piece = await reader.read();
       if (stopped !== undefined) return stopped;
-      if (done) break;
-      chunks.push(value);
+      if (piece === null) break;
+      chunks.push(piece);
     }
   } catch {
     return stopped ?? "failed";
