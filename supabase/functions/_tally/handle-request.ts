@@ -3,7 +3,7 @@ import { type Database, openDatabase } from "./database.ts";
 import { readEnv, type ReadVariable, type TallyEnv } from "./env.ts";
 import { TallyError, toTallyError } from "./errors.ts";
 import { KnownUsers } from "./identify-user.ts";
-import { causeOf, type LogFields, logRequest } from "./log-request.ts";
+import { causeOf, type LogFields, logRequest, type WriteLine } from "./log-request.ts";
 
 /** What handlers get from outside: nothing in `_tally` reaches for it by itself. */
 export interface Deps {
@@ -52,6 +52,8 @@ export interface Surroundings {
   now?: () => number;
   database?: Database;
   waitUntil?: (work: Promise<unknown>) => void;
+  /** Where the log goes; the console when absent. */
+  writeLine?: WriteLine;
 }
 
 const ALLOWED_FOR_BROWSERS = {
@@ -129,7 +131,7 @@ export function handleRequests(
         status,
         ms: Math.round(performance.now() - startedAt),
         ...log,
-      });
+      }, surroundings.writeLine);
     if (afterwards.length === 0) writeLog();
     else void allOver(afterwards).then(writeLog);
     return response;
@@ -144,19 +146,6 @@ async function allOver(work: Promise<unknown>[]): Promise<void> {
 /** The usual answer to an error. */
 export function respondWithError(error: TallyError): Response {
   return Response.json(error.toWire(), { status: error.status });
-}
-
-/** The surroundings under Deno: its environment, and `EdgeRuntime.waitUntil` where it exists. */
-export function denoSurroundings(): Surroundings {
-  const { Deno, EdgeRuntime } = globalThis as unknown as {
-    Deno: { env: { get: ReadVariable } };
-    EdgeRuntime?: { waitUntil?: (work: Promise<unknown>) => void };
-  };
-  return {
-    variable: (name) => Deno.env.get(name),
-    // Without it the process outlives its requests anyway.
-    ...(EdgeRuntime?.waitUntil && { waitUntil: (work) => EdgeRuntime.waitUntil?.(work) }),
-  };
 }
 
 /** Nothing when the environment is not complete: the first request is told what is missing. */

@@ -30,9 +30,12 @@ export interface LogLine extends LogFields {
   ms: number;
 }
 
+/** Takes one line of the log; `isUrgent` when it tells of something that went wrong. */
+export type WriteLine = (text: string, isUrgent: boolean) => void;
+
 /** Writes one JSON line for one request. */
-export function logRequest(line: LogLine): void {
-  console.log(JSON.stringify(line));
+export function logRequest(line: LogLine, write: WriteLine = (text) => console.log(text)): void {
+  write(JSON.stringify(line), line.outcome !== "ok" || line.unsettled !== undefined);
 }
 
 /** What may be said about an unexpected error in a log. */

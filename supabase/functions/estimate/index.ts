@@ -1,4 +1,5 @@
-import { denoSurroundings, handleRequests } from "../_tally/handle-request.ts";
+import { denoSurroundings } from "../_tally/deno-surroundings.ts";
+import { handleRequests } from "../_tally/handle-request.ts";
 import type { FunctionDefinition } from "../_tally/handle-request.ts";
 
 // Loaded while the connection is being opened.

@@ -1,5 +1,6 @@
 import { answerReport } from "../_tally/billing/answer-report.ts";
-import { denoSurroundings, handleRequests } from "../_tally/handle-request.ts";
+import { denoSurroundings } from "../_tally/deno-surroundings.ts";
+import { handleRequests } from "../_tally/handle-request.ts";
 
 const surroundings = denoSurroundings();
 

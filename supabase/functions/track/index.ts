@@ -1,4 +1,5 @@
-import { denoSurroundings, handleRequests } from "../_tally/handle-request.ts";
+import { denoSurroundings } from "../_tally/deno-surroundings.ts";
+import { handleRequests } from "../_tally/handle-request.ts";
 import { trackUsage } from "../_tally/track-usage.ts";
 
 export default {

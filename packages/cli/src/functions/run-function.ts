@@ -2,6 +2,7 @@
 // lets it call Deno.serve itself. DENO_SERVE_ADDRESS says where.
 
 interface DenoRuntime {
+  addSignalListener(signal: "SIGTERM", listener: () => void): void;
   args: string[];
   exit(code: number): never;
   serve(handler: (request: Request) => Response | Promise<Response>): unknown;
@@ -17,6 +18,8 @@ async function exitWithParent(): Promise<never> {
 }
 
 void exitWithParent();
+// So that the function is told of its end, and can write the last lines of its log.
+Deno.addSignalListener("SIGTERM", () => Deno.exit(143));
 const [entrypoint] = Deno.args;
 const { default: exported } = await import(entrypoint as string);
 if (typeof exported?.fetch === "function") {

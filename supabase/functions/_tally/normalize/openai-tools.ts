@@ -45,7 +45,7 @@ export function readTools(
     return;
   }
   const toolUsage = asRecord(owner["tool_usage"]);
-  readImageTool(draft, asRecord(toolUsage["image_gen"]), owner);
+  if (isRecord(toolUsage["image_gen"])) readImageTool(draft, toolUsage["image_gen"], owner);
   let searches = 0;
   for (const item of asArray(owner["output"])) {
     const { type, action } = asRecord(item);
