@@ -57,6 +57,8 @@ export async function readBody(
   return body;
 }
 
+const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 /**
  * Parses a body as a JSON object.
  *
@@ -66,7 +68,7 @@ export function parseJsonObject(body: Uint8Array): JsonObject {
   refuseDeepNesting(body);
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    value = JSON.parse(STRICT_UTF8.decode(body));
   } catch {
     throw new TallyError("PT400", "The request body is not valid JSON.", {
       hint: "Send a JSON object, encoded as UTF-8.",

@@ -168,9 +168,11 @@ function withTallyHeaders(
   return headers;
 }
 
+const UTF8 = new TextDecoder();
+
 /** An answer's JSON; its text where it is none. */
 function parse(bytes: Uint8Array): unknown {
-  const text = new TextDecoder().decode(bytes);
+  const text = UTF8.decode(bytes);
   try {
     return JSON.parse(text);
   } catch {
