@@ -33,7 +33,8 @@ create table public.token_usage (
   primary key (organization_id, created_at, id),
   constraint id_holds_the_time_of_the_event check (
     created_at = timestamptz 'epoch'
-      + ('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint * interval '1 millisecond'
+      + ('x' || encode(substring(uuid_send(id) for 6), 'hex'))::bit(48)::bigint
+        * interval '1 millisecond'
   )
 ) partition by range (created_at);
 -- No foreign keys and one check: Postgres reads each constraint again for every statement that

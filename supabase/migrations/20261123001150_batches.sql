@@ -47,29 +47,36 @@ begin
   -- (text tokens and units at list prices, texts of ordinary length) is checked and priced here for
   -- all of it at once; any other event goes through tally.check_event, whose answer the plain ones
   -- equal. `offset 0` keeps what a step computes from being computed again wherever the next one
-  -- names it.
+  -- names it. Of a step that is read several times the first columns tell whether a row matters.
   with stated as materialized (
-    select e.*,
+    select
       case
         when e.id is null then
           date_trunc('milliseconds', coalesce(e.created_at, write_events.at))
         else timestamptz 'epoch'
-          + ('x' || translate(left(e.id::text, 13), '-', ''))::bit(48)::bigint
+          + ('x' || encode(substring(uuid_send(e.id) for 6), 'hex'))::bit(48)::bigint
             * interval '1 millisecond'
       end as happened_at,
-      coalesce(e.service_tier, 'standard') as tier
+      coalesce(e.service_tier, 'standard') as tier,
+      e.*,
+      (e.classes -> 'input')::numeric as given_input,
+      (e.classes -> 'cache_read')::numeric as given_read,
+      (e.classes -> 'cache_write')::numeric as given_write,
+      (e.classes -> 'output')::numeric as given_output,
+      (e.classes -> 'reasoning')::numeric as given_reasoning,
+      case when e.unit_type is not null then tally.unit_class(e.unit_type) end as unit_class,
+      concat_ws(' ', e.provider, e.model, e.tool_name, e.operation, e.resource_type,
+        e.service_tier, e.session_id, e.workflow_id, e.unit_type, e.idempotency_key) as texts
     from (
       select j.*
-      from rows from (
-        jsonb_populate_recordset(null::tally.event, write_events.events),
-        jsonb_array_elements(write_events.events)
-      ) with ordinality as j (
-        organization_id, id, created_at, provider, model, tool_name, operation, resource_type,
-        service_tier, status, user_id, api_key_id, execution_id, session_id, workflow_id,
-        input_tokens, output_tokens, classes, units, unit_type, cost_usd, duration_ms,
-        is_estimated, is_byok, idempotency_key, request_metadata, raw, place)
+      from jsonb_populate_recordset(null::tally.event, write_events.events)
+        with ordinality as j (
+          organization_id, id, created_at, provider, model, tool_name, operation, resource_type,
+          service_tier, status, user_id, api_key_id, execution_id, session_id, workflow_id,
+          input_tokens, output_tokens, classes, units, unit_type, cost_usd, duration_ms,
+          is_estimated, is_byok, idempotency_key, request_metadata, place)
       union all
-      select t.*, null::jsonb, 0 from tally.staged_events(
+      select t.*, 0 from tally.staged_events(
         case when write_events.events is null then 'staged_events' end) as t
     ) as e
     where e.place <> all (write_events.skipped)
@@ -99,84 +106,43 @@ begin
     cross join lateral tally.batch_cards(
       models.providers, models.models, models.tiers, span.starts_at, span.ends_at) as c
   ),
-  given as (
+  -- As tally.complete_quantities: what no class names is plain text, totals follow from classes.
+  -- Whole numbers are several times as fast as numeric ones; a quantity that is none is not plain.
+  counted as (
     select s.*,
-      (s.classes -> 'input')::numeric as given_input,
-      (s.classes -> 'output')::numeric as given_output,
-      coalesce((s.classes -> 'cache_read')::numeric, 0) as cache_read,
-      coalesce((s.classes -> 'cache_write')::numeric, 0) as cache_write,
-      coalesce((s.classes -> 'reasoning')::numeric, 0) as reasoning,
-      case when s.unit_type is not null then tally.unit_class(s.unit_type) end as unit_class,
-      concat_ws(' ', s.provider, s.model, s.tool_name, s.operation, s.resource_type,
-        s.service_tier, s.session_id, s.workflow_id, s.unit_type, s.idempotency_key) as texts
+      coalesce(s.given_input::bigint, s.input_tokens - coalesce(s.given_read::bigint, 0)
+        - coalesce(s.given_write::bigint, 0), 0) as input,
+      coalesce(s.given_read::bigint, 0) as cache_read,
+      coalesce(s.given_write::bigint, 0) as cache_write,
+      coalesce(s.given_output::bigint, s.output_tokens - coalesce(s.given_reasoning::bigint, 0), 0)
+        as output,
+      coalesce(s.given_reasoning::bigint, 0) as reasoning
     from stated as s
     offset 0
   ),
-  -- As tally.complete_quantities: what no class names is plain text, totals follow from classes.
-  counted as (
-    select g.*,
-      coalesce(g.given_input, g.input_tokens - g.cache_read - g.cache_write, 0) as input,
-      coalesce(g.given_output, g.output_tokens - g.reasoning, 0) as output,
-      coalesce(g.input_tokens, (coalesce(g.given_input, 0) + g.cache_read + g.cache_write)::bigint)
-        as all_input,
-      coalesce(g.output_tokens, (coalesce(g.given_output, 0) + g.reasoning)::bigint) as all_output
-    from given as g
-    offset 0
-  ),
   judged as materialized (
-    select k.place::integer as place, k.organization_id,
-      coalesce(k.id, case when k.happened_at between v_earliest and v_latest then
-        tally.uuid_v7(k.happened_at) end) as id,
-      k.happened_at as created_at, k.provider, k.model, k.tool_name, k.operation,
-      coalesce(k.resource_type, 'token') as resource_type, k.tier as service_tier,
-      coalesce(k.status, 'success') as status, coalesce(k.user_id, v_user_id) as user_id,
-      k.api_key_id, k.execution_id, k.session_id, k.workflow_id,
-      k.all_input as input_tokens, k.all_output as output_tokens,
-      case
-        when k.given_input is null and k.input > 0 and k.given_output is null and k.output > 0 then
-          coalesce(k.classes, '{}') || jsonb_build_object('input', k.input, 'output', k.output)
-        when k.given_input is null and k.input > 0 then
-          coalesce(k.classes, '{}') || jsonb_build_object('input', k.input)
-        when k.given_output is null and k.output > 0 then
-          coalesce(k.classes, '{}') || jsonb_build_object('output', k.output)
-        else coalesce(k.classes, '{}')
-      end as classes,
-      k.units, k.unit_class as unit_type,
-      case when k.cost_usd is null then trim_scale(p.factor * (
-        case when k.input = 0 then 0 else k.input * c.input_price end
-        + case when k.cache_read = 0 then 0 else k.cache_read * c.cache_read_price end
-        + case when k.cache_write = 0 then 0 else k.cache_write * c.cache_write_price end
-        + case when k.output = 0 then 0 else k.output * c.output_price end
-        + case when k.reasoning = 0 then 0 else k.reasoning * c.reasoning_price end
-        + case when k.unit_class is null or k.units = 0 then 0
-          else k.units * (c.unit_prices -> k.unit_class)::numeric end
-        + case when c.price_id is not null then 0 end))
-      else k.cost_usd end as cost_usd,
-      k.duration_ms, coalesce(k.is_estimated, false) as is_estimated,
-      coalesce(k.is_byok, false) as is_byok,
-      k.idempotency_key, k.request_metadata,
-      case when k.cost_usd is null then c.price_id end as price_id, c.priced_model,
-      p.refusal, k.raw,
+    select
       coalesce(p.refusal is null and p.factor is not null and c.from_tokens is not null
-        and (k.raw is null or k.raw - '{
-          organization_id, provider, model, id, input_tokens, output_tokens, created_at, classes,
-          request_metadata, idempotency_key, tool_name, user_id, session_id, duration_ms, operation,
-          status, api_key_id, service_tier, resource_type, workflow_id, execution_id, units,
-          unit_type, is_estimated, is_byok, cost_usd}'::text[] = '{}')
+        and (write_events.events is null
+          or (write_events.events -> (k.place - 1)::integer) - '{
+            organization_id, provider, model, id, input_tokens, output_tokens, created_at, classes,
+            request_metadata, idempotency_key, tool_name, user_id, session_id, duration_ms,
+            operation, status, api_key_id, service_tier, resource_type, workflow_id, execution_id,
+            units, unit_type, is_estimated, is_byok, cost_usd}'::text[] = '{}')
         and (k.classes is null
-          or k.classes - '{input,cache_read,cache_write,output,reasoning}'::text[] = '{}')
+          or k.classes - '{input,cache_read,cache_write,output,reasoning}'::text[] = '{}'
+            and coalesce(greatest(scale(k.given_input), scale(k.given_read), scale(k.given_write),
+              scale(k.given_output), scale(k.given_reasoning)), 0) = 0)
         and num_nonnulls(k.input_tokens, k.output_tokens, k.classes, k.units, k.cost_usd) > 0
         and least(k.input, k.output, k.cache_read, k.cache_write, k.reasoning) >= 0
-        and k.input + k.cache_read + k.cache_write = k.all_input
-        and k.output + k.reasoning = k.all_output
-        and k.all_input <= 1000000000000 and k.all_output <= 1000000000000
-        and (k.classes is null
-          or scale(k.input + k.cache_read + k.cache_write) = 0
-            and scale(k.output + k.reasoning) = 0)
+        and k.input + k.cache_read + k.cache_write <= 1000000000000
+        and k.output + k.reasoning <= 1000000000000
+        and (k.input_tokens is null or k.input_tokens = k.input + k.cache_read + k.cache_write)
+        and (k.output_tokens is null or k.output_tokens = k.output + k.reasoning)
         and (k.units is null and k.unit_type is null
           or k.unit_class is not null and k.units is not null
             and k.units between 0 and 1000000000000000)
-        and (k.id is null or substr(k.id::text, 15, 1) = '7')
+        and (k.id is null or get_byte(uuid_send(k.id), 6) >> 4 = 7)
         and (k.id is null or k.created_at is null
           or k.happened_at = date_trunc('milliseconds', k.created_at))
         and k.happened_at between v_earliest and v_latest
@@ -191,34 +157,66 @@ begin
         and (k.request_metadata is null
           or jsonb_typeof(k.request_metadata) = 'object'
             and octet_length(k.request_metadata::text) <= 16384), false)
-      as is_plain
+      as is_plain,
+      case when k.cost_usd is null then c.price_id end as price_id, c.priced_model,
+      k.idempotency_key, k.place::integer as place, p.refusal, k.organization_id,
+      coalesce(k.id, case when k.happened_at between v_earliest and v_latest then
+        tally.uuid_v7(k.happened_at) end) as id,
+      k.happened_at as created_at, k.provider, k.model, k.tool_name, k.operation,
+      coalesce(k.resource_type, 'token') as resource_type, k.tier as service_tier,
+      coalesce(k.status, 'success') as status, coalesce(k.user_id, v_user_id) as user_id,
+      k.api_key_id, k.execution_id, k.session_id, k.workflow_id,
+      coalesce(k.input_tokens, k.input + k.cache_read + k.cache_write) as input_tokens,
+      coalesce(k.output_tokens, k.output + k.reasoning) as output_tokens,
+      case
+        when k.given_input is null and k.input > 0 and k.given_output is null and k.output > 0 then
+          coalesce(k.classes, '{}') || jsonb_build_object('input', k.input, 'output', k.output)
+        when k.given_input is null and k.input > 0 then
+          coalesce(k.classes, '{}') || jsonb_build_object('input', k.input)
+        when k.given_output is null and k.output > 0 then
+          coalesce(k.classes, '{}') || jsonb_build_object('output', k.output)
+        else coalesce(k.classes, '{}')
+      end
+        || case when k.unit_class is null then '{}'
+          else jsonb_build_object(k.unit_class, k.units) end as classes,
+      k.units, k.unit_class as unit_type,
+      case when k.cost_usd is null then trim_scale(p.factor * (
+        case when k.input = 0 then 0 else k.input * c.input_price end
+        + case when k.cache_read = 0 then 0 else k.cache_read * c.cache_read_price end
+        + case when k.cache_write = 0 then 0 else k.cache_write * c.cache_write_price end
+        + case when k.output = 0 then 0 else k.output * c.output_price end
+        + case when k.reasoning = 0 then 0 else k.reasoning * c.reasoning_price end
+        + case when k.unit_class is null or k.units = 0 then 0
+          else k.units * (c.unit_prices -> k.unit_class)::numeric end
+        + case when c.price_id is not null then 0 end))
+      else k.cost_usd end as cost_usd,
+      k.duration_ms, coalesce(k.is_estimated, false) as is_estimated,
+      coalesce(k.is_byok, false) as is_byok, k.request_metadata
     from counted as k
     left join payers as p on p.organization_id = k.organization_id
     left join cards as c on c.provider = k.provider and c.model = k.model
       and c.service_tier = k.tier
-      and k.all_input >= c.from_tokens and k.all_input < c.below_tokens
+      and coalesce(k.input_tokens, k.input + k.cache_read + k.cache_write)
+        between c.from_tokens and c.below_tokens - 1
   ),
   odd as materialized (
     select j.place, c.event, c.price_id, c.priced_model, coalesce(c.problem, j.refusal) as problem
     from judged as j
     cross join lateral tally.check_event(
-      coalesce(j.raw, tally.refuse_staged()), write_events.at, write_events.late_limit) as c
+      coalesce(write_events.events -> (j.place - 1), tally.refuse_staged()),
+      write_events.at, write_events.late_limit) as c
     where not j.is_plain
   ),
   eligible as not materialized (
-    select j.place, j.organization_id, j.id, j.created_at, j.provider, j.model, j.tool_name,
-      j.operation, j.resource_type, j.service_tier, j.status, j.user_id, j.api_key_id,
-      j.execution_id, j.session_id, j.workflow_id, j.input_tokens, j.output_tokens,
-      case when j.unit_type is null then j.classes
-        else j.classes || jsonb_build_object(j.unit_type, j.units) end as classes,
-      j.units, j.unit_type, j.cost_usd, j.duration_ms, j.is_estimated, j.is_byok,
+    select j.is_plain as is_fine, j.place, j.organization_id, j.id, j.created_at, j.provider,
+      j.model, j.tool_name, j.operation, j.resource_type, j.service_tier, j.status, j.user_id,
+      j.api_key_id, j.execution_id, j.session_id, j.workflow_id, j.input_tokens, j.output_tokens,
+      j.classes, j.units, j.unit_type, j.cost_usd, j.duration_ms, j.is_estimated, j.is_byok,
       j.idempotency_key, j.request_metadata, j.price_id, j.priced_model
     from judged as j
-    where j.is_plain
     union all
-    select o.place, (o.event).*, o.price_id, o.priced_model
+    select o.problem is null, o.place, (o.event).*, o.price_id, o.priced_model
     from odd as o
-    where o.problem is null
   ),
   -- Models, then keys, then rows, each in its order, as tally.record_event: the conditions on the
   -- counts make one wait for the other.
@@ -226,7 +224,7 @@ begin
     select tally.remember_model(m.provider, m.model)
     from (
       select distinct e.provider, e.model from eligible as e
-      where e.price_id is null or e.priced_model <> e.model
+      where e.is_fine and (e.price_id is null or e.priced_model <> e.model)
       order by 1, 2
     ) as m
   ),
@@ -234,7 +232,8 @@ begin
     insert into tally.idempotency_keys as k (organization_id, idempotency_key, event_id)
     select e.organization_id, e.idempotency_key, e.id
     from eligible as e
-    where e.idempotency_key is not null and (select count(*) from remembered) >= 0
+    where e.is_fine and e.idempotency_key is not null
+      and (select count(*) from remembered) >= 0
     order by e.organization_id, e.idempotency_key, e.place
     returning k.event_id
   ),
@@ -250,7 +249,7 @@ begin
       e.session_id, e.workflow_id, e.idempotency_key, e.unit_type, e.units, e.cost_usd, e.classes,
       e.request_metadata
     from eligible as e
-    where (select count(*) from claimed) >= 0
+    where e.is_fine and (select count(*) from claimed) >= 0
     order by e.organization_id, e.created_at, e.id
     returning u.organization_id, u.created_at, u.id
   ),
