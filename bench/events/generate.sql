@@ -33,8 +33,6 @@ create function bench.metadata(seed text) returns jsonb language sql immutable a
 $$;
 
 create table bench.batches (kind text, n bigint, body text, primary key (kind, n));
--- As it comes over the wire: packed, reading it would be part of what is measured.
-alter table bench.batches alter column body set storage external;
 
 -- Batches as a client sends them: events of the last ten minutes, each with an id of its own.
 create procedure bench.make_batches(kind text, size integer, batches integer, organizations integer) language sql as $$

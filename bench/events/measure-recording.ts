@@ -1,11 +1,13 @@
 import { execFile } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import postgres from "postgres";
 import { executeSql } from "../../scripts/databases/execute-sql.ts";
 import { type PgbenchRun, runPgbench } from "../run-pgbench.ts";
+import { runStatements, type SendStatement } from "./run-statements.ts";
 
 /** What a way of recording came to; null: not asked. */
 export interface Recording {
@@ -20,6 +22,8 @@ const CLI = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.
 /** Rows of the file that is imported, for each second of a run. */
 const IMPORT_ROWS = 50_000;
 
+const TRACK = "public.track_usage_batch";
+
 /** Rows of one COPY. */
 const COPY_ROWS = 10_000;
 
@@ -27,7 +31,8 @@ const COLUMNS =
   "user_id, organization_id, provider, model, tool_name, operation, input_tokens, output_tokens, cost_usd, created_at, duration_ms, request_metadata";
 
 interface Way {
-  script: string;
+  /** Makes what will be sent, for so many seconds. */
+  prepare(url: string, seconds: number): Promise<SendStatement>;
   rows: number;
   clients: number;
   /** What grows: tables whose size is read before and after. */
@@ -35,25 +40,42 @@ interface Way {
 }
 
 const OURS = ["public.token_usage", "tally.usage_deltas", "tally.idempotency_keys"];
+/** More than any rate of ours that was seen. */
+const ROWS_PER_SECOND = 90_000;
 
-const batches = (kind: string, rows: number, call: string, clients = 8): Way => ({
-  script: `select nextval('bench.${kind}') as n \\gset
-select ${call}((select body::jsonb from bench.batches where kind = '${kind}' and n = :n)) ->> 'recorded' as recorded;`,
+const batches = (
+  call: string,
+  { rows, organizations, clients }: { rows: number; organizations: number; clients: number },
+): Way => ({
+  prepare: async (url, seconds) => {
+    const bodies = await makeBatches(url, rows, organizations, ROWS_PER_SECOND * seconds);
+    return async (sql, n) => {
+      const body = bodies[n];
+      if (body === undefined) throw new Error("There are too few batches.");
+      const [row] = await sql`select ${sql.unsafe(call)}(${body}::text::jsonb) as answer`;
+      if (row?.answer.recorded !== rows) throw new Error(JSON.stringify(row?.answer));
+    };
+  },
   rows,
   clients,
   tables: OURS,
 });
 
-const copy = (table: string, file: string, clients: number, columns = COLUMNS): Way => ({
-  script: `copy designs.${table} (${columns}) from '${file}' with (format csv);`,
+const copy = (table: string, clients: number, columns = COLUMNS): Way => ({
+  prepare: async (url) => {
+    const rows = await makeRows(url, columns);
+    return async (sql) => {
+      const command = `copy designs.${table} (${columns}) from stdin with (format csv)`;
+      await pipeline([rows], await sql.unsafe(command).writable());
+    };
+  },
   rows: COPY_ROWS,
   clients,
   tables: [`designs.${table}`],
 });
 
 /**
- * Each way in turn, on one server. Batches are made for `seconds` at more than any rate seen; should
- * they not last, a run fails.
+ * Each way in turn, on one server, all of them over connections of one driver.
  *
  * @param url - of a superuser
  * @param ownerUrl - of the owner of the database, who imports
@@ -64,46 +86,29 @@ export async function measureRecording(
   directory: string,
   seconds: number,
 ): Promise<Record<string, Recording>> {
-  const file = join(directory, "rows.csv");
-  const fileWithIds = join(directory, "rows-with-ids.csv");
-  await writeRows(url, file, COLUMNS);
-  await writeRows(url, fileWithIds, `id, ${COLUMNS}`);
-  chmodSync(directory, 0o755);
+  const ids = `id, ${COLUMNS}`;
+  const mixed = { organizations: 1_000, clients: 8 };
+  const one = { organizations: 1, clients: 8 };
   const ways: Record<string, Way> = {
-    "COPY, bare heap, 1 client": copy("heap", fileWithIds, 1, `id, ${COLUMNS}`),
-    "COPY, bare heap, 8 clients": copy("heap", fileWithIds, 8, `id, ${COLUMNS}`),
-    "COPY, indexed table, 1 client": copy("indexed", file, 1),
-    "COPY, indexed table, 8 clients": copy("indexed", file, 8),
-    "COPY, table with a row trigger, 1 client": copy("triggered", file, 1),
-    "track_usage_batch of 100, 8 clients": batches("mixed100", 100, "public.track_usage_batch"),
-    "track_usage_batch of 500, 8 clients": batches("mixed500", 500, "public.track_usage_batch"),
-    "track_usage_batch of 100, one organization": batches(
-      "one100",
-      100,
-      "public.track_usage_batch",
-    ),
-    "track_usage_batch of 500, one organization": batches(
-      "one500",
-      500,
-      "public.track_usage_batch",
-    ),
-    "import_usage of 1000, 4 clients": batches("import1000", 1_000, "public.import_usage", 4),
+    "COPY, bare heap, 1 client": copy("heap", 1, ids),
+    "COPY, bare heap, 8 clients": copy("heap", 8, ids),
+    "COPY, indexed table, 1 client": copy("indexed", 1),
+    "COPY, indexed table, 8 clients": copy("indexed", 8),
+    "COPY, table with a row trigger, 1 client": copy("triggered", 1),
+    "track_usage_batch of 100, 8 clients": batches(TRACK, { rows: 100, ...mixed }),
+    "track_usage_batch of 500, 8 clients": batches(TRACK, { rows: 500, ...mixed }),
+    "track_usage_batch of 100, one organization": batches(TRACK, { rows: 100, ...one }),
+    "track_usage_batch of 500, one organization": batches(TRACK, { rows: 500, ...one }),
+    "import_usage of 1000, 4 clients": batches("public.import_usage", {
+      rows: 1_000,
+      organizations: 1_000,
+      clients: 4,
+    }),
   };
-  const made = 90_000 * (seconds + 2);
   const found: Record<string, Recording> = {};
   for (const [name, way] of Object.entries(ways)) {
-    const kind = /nextval\('bench\.(\w+)'\)/.exec(way.script)?.[1];
-    if (kind) {
-      const organizations = kind.startsWith("one") ? 1 : 1_000;
-      await executeSql(
-        url,
-        `create sequence bench.${kind};
-        call bench.make_batches('${kind}', ${way.rows}, ${Math.ceil(made / way.rows)}, ${organizations});`,
-      );
-    }
     found[name] = await record(url, way, seconds);
     console.log(name, found[name]);
-    if (kind) await executeSql(url, `delete from bench.batches where kind = '${kind}'`);
     // What a design left behind is not the next one's burden.
     await foldEverything(url);
   }
@@ -118,6 +123,8 @@ async function importFile(
   directory: string,
   seconds: number,
 ): Promise<Recording> {
+  // The server writes it.
+  chmodSync(directory, 0o755);
   const file = join(directory, "import.csv");
   writeFileSync(file, "");
   chmodSync(file, 0o666);
@@ -149,11 +156,11 @@ async function importFile(
 }
 
 async function record(url: string, way: Way, seconds: number): Promise<Recording> {
+  const send = await way.prepare(url, seconds + 2);
   await executeSql(url, "checkpoint");
   const before = await readSizes(url, way.tables);
-  const run = await runPgbench(url, way.script, { clients: way.clients, seconds });
+  const run = await runStatements(url, send, { clients: way.clients, seconds });
   const after = await readSizes(url, way.tables);
-  if (run.failed > 0) throw new Error(`${run.failed} transactions failed.`);
   const rows = after.rows - before.rows;
   return {
     rows_per_second: run.per_second * way.rows,
@@ -182,9 +189,31 @@ async function readSizes(url: string, tables: string[]) {
   }
 }
 
-async function writeRows(url: string, file: string, columns: string): Promise<void> {
-  writeFileSync(file, "");
-  chmodSync(file, 0o666);
+let made = 0;
+
+/** Batches as JSON text, of at least so many rows. */
+async function makeBatches(
+  url: string,
+  size: number,
+  organizations: number,
+  rows: number,
+): Promise<string[]> {
+  made += 1;
+  const kind = `batch${made}`;
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  try {
+    await sql`call bench.make_batches(${kind}, ${size}, ${Math.ceil(rows / size)}, ${organizations})`;
+    const found = await sql<
+      { body: string }[]
+    >`delete from bench.batches where kind = ${kind} returning body`;
+    return found.map(({ body }) => body);
+  } finally {
+    await sql.end();
+  }
+}
+
+/** What one COPY sends. */
+async function makeRows(url: string, columns: string): Promise<Buffer> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   try {
     const rows = await sql<{ line: string }[]>`
@@ -195,7 +224,7 @@ async function writeRows(url: string, file: string, columns: string): Promise<vo
       from generate_series(1, ${COPY_ROWS}) as g
       join bench.models as m on m.n = g % 6
       join bench.tools as t on t.n = g / 6 % 6`;
-    writeFileSync(file, `${rows.map(({ line }) => line).join("\n")}\n`);
+    return Buffer.from(`${rows.map(({ line }) => line).join("\n")}\n`);
   } finally {
     await sql.end();
   }

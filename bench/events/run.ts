@@ -5,6 +5,7 @@
  *     npm run bench:events              # about ten minutes, 1 M events
  *     npm run bench:events -- --quick   # about four, 200,000
  *     npm run bench:events -- --full    # half an hour: 1 M, 10 M, and the rollups of 100 M
+ *     npm run bench:events -- --recording   # recording alone, to be read and not kept
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -18,7 +19,7 @@ import { prepareServer } from "../../scripts/databases/prepare-server.ts";
 import { readSupabase } from "../../scripts/run-supabase.ts";
 import { foldEverything, measureRecording, measureSingle } from "./measure-recording.ts";
 import { makeAdmin, measureReports } from "./measure-reports.ts";
-import { type EventsResults, writeMarkdown } from "./write-markdown.ts";
+import { type EventsResults, writeMarkdown, writeRecording } from "./write-markdown.ts";
 
 const RESULTS = fileURLToPath(new URL("../results/", import.meta.url));
 const isQuick = process.argv.includes("--quick");
@@ -128,6 +129,18 @@ async function measureFreshness(url: string): Promise<EventsResults["freshness"]
   return { pending: PENDING, half };
 }
 
+async function measureRest(url: string): Promise<Omit<EventsResults, "conditions" | "recording">> {
+  const single = await measureSingle(url, isQuick ? 2 : SECONDS);
+  const reports = await measureHistories(url);
+  const freshness = await measureFreshness(url);
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  const [checked] = await sql<{ differences: number }[]>`
+    select count(*)::int as differences from public.verify_rollup(starts_at => now() - interval '40 days')`;
+  await sql.end();
+  if (isFull) reports.push(await measureFilled(url, 1e8));
+  return { single, reports, freshness, differences: checked?.differences ?? Number.NaN };
+}
+
 await ensureDebianPackages();
 const directory = mkdtempSync(join(tmpdir(), "tallybase-bench-"));
 const server = await startPostgres({ dataDir: join(directory, "data") });
@@ -137,23 +150,17 @@ try {
   await readSupabase(url, ["db", "push", "--yes"]);
   await arrange(adminUrl);
   const recording = await measureRecording(adminUrl, url, directory, SECONDS);
-  const single = await measureSingle(adminUrl, isQuick ? 2 : SECONDS);
-  const reports = await measureHistories(adminUrl);
-  const freshness = await measureFreshness(adminUrl);
-  const sql = postgres(adminUrl, { max: 1, onnotice: () => undefined });
-  const [checked] = await sql<{ differences: number }[]>`
-    select count(*)::int as differences from public.verify_rollup(starts_at => now() - interval '40 days')`;
-  await sql.end();
-  if (isFull) reports.push(await measureFilled(adminUrl, 1e8));
-  const results: EventsResults = {
-    conditions: { seconds: SECONDS, cores: availableParallelism() },
-    ...{ recording, single, reports, freshness, differences: checked?.differences ?? Number.NaN },
-  };
-  const markdown = writeMarkdown(results);
-  mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(join(RESULTS, "events.md"), markdown);
-  writeFileSync(join(RESULTS, "events.json"), `${JSON.stringify(results, null, 2)}\n`);
-  console.log(markdown);
+  if (process.argv.includes("--recording")) {
+    console.log(writeRecording(recording));
+  } else {
+    const conditions = { seconds: SECONDS, cores: availableParallelism() };
+    const results = { conditions, recording, ...(await measureRest(adminUrl)) };
+    const markdown = writeMarkdown(results);
+    mkdirSync(RESULTS, { recursive: true });
+    writeFileSync(join(RESULTS, "events.md"), markdown);
+    writeFileSync(join(RESULTS, "events.json"), `${JSON.stringify(results, null, 2)}\n`);
+    console.log(markdown);
+  }
 } finally {
   await server.stop();
   rmSync(directory, { recursive: true, force: true });
