@@ -107,8 +107,8 @@ language plpgsql immutable security invoker set search_path = ''
 as $$
 begin
   return timestamptz 'epoch'
-    + ('x' || translate(left(uuid_time.id::text, 13), '-', ''))::bit(48)::bigint
-    * interval '1 millisecond';
+    + ('x' || encode(substring(uuid_send(uuid_time.id) for 6), 'hex'))::bit(48)::bigint
+      * interval '1 millisecond';
 end;
 $$;
 comment on function tally.uuid_time(uuid) is
