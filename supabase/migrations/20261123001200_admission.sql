@@ -254,34 +254,33 @@ as $$
 declare
   v_has_room boolean;
 begin
-  if secure_room.is_tight and (exists (
+  -- What is pending counts. It is folded first, so that little of it is read under the locks below.
+  -- Whoever folds already does it for us too; to wait for him, or to fold, with rows locked by an
+  -- earlier call of this transaction could end in a deadlock.
+  if secure_room.is_tight and pg_current_xact_id_if_assigned() is null and (exists (
       select from tally.usage_deltas as d
-        where d.organization_id = secure_room.organization_id offset 64
+      where d.organization_id = secure_room.organization_id offset 64
     ) or exists (
       select from tally.lapsed_credit as l
       where l.organization_id = secure_room.organization_id and l.expires_at <= secure_room.at
-    )) then
-    -- What is pending counts. It is folded first, so that little of it is read under the locks
-    -- below. Whoever folds already does it for us too; to wait for him with rows locked by an
-    -- earlier call of this transaction could end in a deadlock.
-    if tally.try_lock_folding(secure_room.organization_id) then
-      perform tally.fold(secure_room.organization_id, secure_room.at);
-    end if;
+    )) and tally.try_lock_folding(secure_room.organization_id) then
+    perform tally.fold(secure_room.organization_id, secure_room.at);
   end if;
 
   -- Rows are locked in id order, by everybody: no two admissions can wait for each other.
   with locked as materialized (
     select q.enforcement = 'soft' or not secure_room.is_unpriced and secure_room.amounts ? q.metric
       and secure_room.at < coalesce(q.reset_at, 'infinity')
-      and q.current_usage + q.reserved + (secure_room.amounts -> q.metric)::numeric <= q.quota_limit as has_room
+      and q.current_usage + q.reserved + (secure_room.amounts -> q.metric)::numeric
+        <= q.quota_limit as has_room
     from public.usage_quotas as q
     where q.organization_id = secure_room.organization_id and q.id = any (secure_room.quota_ids)
     order by q.id
     for no key update
   )
   select bool_and(l.has_room) and not exists (
-    select from tally.usage_deltas as d where d.organization_id = secure_room.organization_id
-      and d.is_beyond_hold)
+    select from tally.usage_deltas as d
+    where d.organization_id = secure_room.organization_id and d.is_beyond_hold)
   into v_has_room
   from locked as l;
   if v_has_room then

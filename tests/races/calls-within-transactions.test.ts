@@ -69,6 +69,37 @@ test("several reservations in one transaction do not meet a fold head-on", async
   expect(await sql`select * from public.verify_ledger()`).toEqual([]);
 });
 
+test("a transaction that has reserved already folds nothing: it would wait for who waits for it", async () => {
+  const [{ sql }, first, second, folder] = connections as [
+    Connection,
+    Connection,
+    Connection,
+    Connection,
+  ];
+  const { organizationId, event } = await openOrganization(sql, { cost_usd: 1e6 });
+  const [ahead, behind] = ["00000000-0000-0000-0000-000000000001", crypto.randomUUID()];
+  // Quotas are locked in the order of their ids: this user's before that of the organization.
+  await sql`
+    insert into public.usage_quotas (organization_id, id, user_id, quota_type, quota_limit)
+    values (${organizationId}, ${ahead}, ${ahead}, 'total', 1e6)`;
+  const used = quote(event({ input_tokens: 1, output_tokens: 1, user_id: ahead }));
+  await sql.unsafe(
+    Array.from({ length: 80 }, () => `select public.track_usage(${used})`).join(";"),
+  );
+  const reserve = (user: string) =>
+    `select public.reserve_usage(${quote(event({ estimated_cost: 0.01, user_id: user }))})`;
+
+  await folder.sql.unsafe(`begin; select tally.lock_folding('${organizationId}')`);
+  await first.sql.unsafe(`begin; ${reserve(behind)}`);
+  const reserved = second.sql.unsafe(reserve(ahead)).then(() => "reserved", String);
+  while ((await sql`select from pg_locks where not granted`).length === 0);
+  await folder.sql.unsafe("commit");
+  const again = await first.sql.unsafe(`${reserve(behind)}; commit`).then(() => "reserved", String);
+
+  expect([again, await reserved]).toEqual(["reserved", "reserved"]);
+  expect(await sql`select * from public.verify_ledger()`).toEqual([]);
+});
+
 test("a plan that changes amid calls meets none of them head-on", async () => {
   const { sql } = connections[0] as Connection;
   const { organizationId, event } = await openOrganization(sql, {});

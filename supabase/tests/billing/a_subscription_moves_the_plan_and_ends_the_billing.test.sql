@@ -25,7 +25,7 @@ select public.track_usage(jsonb_build_object('organization_id', tests.id_of('acm
   'input_tokens', 5, 'cost_usd', 0));
 select tally.fold(tests.id_of('acme'));
 select is((select hours from tally.prepare_billing_reports()), 0, 'the running hour is not reported');
-select pg_temp.tell('evt_5', 'deleted', 'canceled', 500, clock_timestamp() + interval '1 second');
+select pg_temp.tell('evt_5', 'deleted', 'canceled', 500, now() + interval '1 second');
 select is((select hours from tally.prepare_billing_reports(at => now() + interval '2 seconds')), 1, 'the last hour of a subscription is reported at once');
 select results_eq('select value, is_final from public.billing_reports', $$ values (5::numeric, true) $$, 'and is marked');
 select is(pg_temp.tell('evt_6', 'updated', 'active', 600), 'older', 'what is over stays over');
