@@ -105,6 +105,7 @@ as $$
 declare
   r tally.reserve_request;
   v_problem text;
+  v_allows_members boolean;
 begin
   if jsonb_typeof(read_request.request) is distinct from 'object' then
     perform tally.fail('PT400', 'A reserve request must be a JSON object.', 'request');
@@ -128,7 +129,13 @@ begin
     perform tally.fail('PT400', v_problem, split_part(v_problem, ' ', 1),
       'A request names organization_id, provider, model and either estimated_cost (USD) or input_tokens and max_output_tokens.');
   end if;
-  if not tally.may_record(r.organization_id) then
+  select o.allow_client_tracking,
+    coalesce(r.expires_in, extract(epoch from s.hold_lifetime))
+  into v_allows_members, r.expires_in
+  from public.organizations as o
+  cross join tally.settings as s
+  where o.id = r.organization_id;
+  if v_allows_members is null or not tally.is_operator() then
     perform tally.require_recorder(r.organization_id);
   end if;
   if num_nonnulls(r.user_id, r.api_key_id) > 0 and not tally.is_operator()
@@ -142,7 +149,7 @@ begin
 end;
 $$;
 comment on function tally.read_request(jsonb) is
-  'Reads and checks a reserve request, and that the caller may make it.';
+  'Reads and checks a reserve request, and that the caller may make it. Its lifetime is made whole.';
 revoke execute on function tally.read_request(jsonb) from public, anon, authenticated;
 
 create function tally.request_cost(
@@ -453,8 +460,7 @@ begin
       'service_tier', r.service_tier, 'session_id', r.session_id, 'workflow_id', r.workflow_id,
       'execution_id', r.execution_id));
   end if;
-  v_expires_at := v_at + coalesce(r.expires_in * interval '1 second',
-    (select s.hold_lifetime from tally.settings as s));
+  v_expires_at := v_at + r.expires_in * interval '1 second';
   insert into public.usage_holds as h (id, organization_id, user_id, api_key_id, provider, model,
     tool_name, resource_type, attribution, amounts, quota_ids, idempotency_key, request_hash,
     created_at, expires_at)
