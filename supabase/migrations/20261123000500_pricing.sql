@@ -103,6 +103,7 @@ declare
   v_model text := price_call.model;
 begin
   -- The one place where use becomes money. An id with a card of its own comes before any alias.
+  -- The markup is that of tally.markup_of, without the call.
   for v_attempt in 1..2 loop
     select
       e.id,

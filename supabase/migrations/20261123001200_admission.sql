@@ -252,7 +252,7 @@ comment on function tally.find_blocking_quota(uuid, uuid[], jsonb, boolean, time
 revoke execute on function tally.find_blocking_quota(uuid, uuid[], jsonb, boolean, timestamptz)
   from public, anon, authenticated;
 
-create function tally.secure_room(
+create function tally.take_room(
   organization_id uuid, quota_ids uuid[], amounts jsonb, is_unpriced boolean, is_tight boolean,
   at timestamptz)
 returns jsonb
@@ -260,46 +260,54 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_has_room boolean;
+  v_blocked_by jsonb;
 begin
   -- What is pending counts. It is folded first, so that little of it is read under the locks below.
   -- Whoever folds already does it for us too; to wait for him, or to fold, with rows locked by an
   -- earlier call of this transaction could end in a deadlock.
-  if secure_room.is_tight and pg_current_xact_id_if_assigned() is null and (exists (
+  if take_room.is_tight and pg_current_xact_id_if_assigned() is null and (exists (
       select from tally.usage_deltas as d
-      where d.organization_id = secure_room.organization_id offset 64
+      where d.organization_id = take_room.organization_id offset 64
     ) or exists (
       select from tally.lapsed_credit as l
-      where l.organization_id = secure_room.organization_id and l.expires_at <= secure_room.at
-    )) and tally.try_lock_folding(secure_room.organization_id) then
-    perform tally.fold(secure_room.organization_id, secure_room.at);
+      where l.organization_id = take_room.organization_id and l.expires_at <= take_room.at
+    )) and tally.try_lock_folding(take_room.organization_id) then
+    perform tally.fold(take_room.organization_id, take_room.at);
   end if;
 
   -- Rows are locked in id order, by everybody: no two admissions can wait for each other.
   with locked as materialized (
-    select q.enforcement = 'soft' or not secure_room.is_unpriced and secure_room.amounts ? q.metric
-      and secure_room.at < coalesce(q.reset_at, 'infinity')
-      and q.current_usage + q.reserved + (secure_room.amounts -> q.metric)::numeric
+    select q.enforcement = 'soft' or not take_room.is_unpriced and take_room.amounts ? q.metric
+      and take_room.at < coalesce(q.reset_at, 'infinity')
+      and q.current_usage + q.reserved + (take_room.amounts -> q.metric)::numeric
         <= q.quota_limit as has_room
     from public.usage_quotas as q
-    where q.organization_id = secure_room.organization_id and q.id = any (secure_room.quota_ids)
+    where q.organization_id = take_room.organization_id and q.id = any (take_room.quota_ids)
     order by q.id
     for no key update
   )
   select bool_and(l.has_room) and not exists (
     select from tally.usage_deltas as d
-    where d.organization_id = secure_room.organization_id and d.is_beyond_hold)
+    where d.organization_id = take_room.organization_id and d.is_beyond_hold)
   into v_has_room
   from locked as l;
-  if v_has_room then
-    return null;
+  if v_has_room is not true then
+    v_blocked_by := tally.find_blocking_quota(take_room.organization_id, take_room.quota_ids,
+      take_room.amounts, take_room.is_unpriced, take_room.at);
+    if v_blocked_by is not null then
+      return v_blocked_by;
+    end if;
   end if;
-  return tally.find_blocking_quota(secure_room.organization_id, secure_room.quota_ids,
-    secure_room.amounts, secure_room.is_unpriced, secure_room.at);
+  update public.usage_quotas as q
+  set reserved = q.reserved + (take_room.amounts -> q.metric)::numeric
+  where q.organization_id = take_room.organization_id and q.id = any (take_room.quota_ids)
+    and take_room.amounts ? q.metric;
+  return null;
 end;
 $$;
-comment on function tally.secure_room(uuid, uuid[], jsonb, boolean, boolean, timestamptz) is
-  'Locks quotas until the end of the transaction and names the tightest that has no room for the amounts; null when all have. is_tight: what is folded does not say that there is room, so that what is pending is worth folding.';
-revoke execute on function tally.secure_room(uuid, uuid[], jsonb, boolean, boolean, timestamptz)
+comment on function tally.take_room(uuid, uuid[], jsonb, boolean, boolean, timestamptz) is
+  'Reserves the amounts on all of the quotas, which stay locked until the end of the transaction, or on none and names the tightest that has no room; null: taken. is_tight: what is folded does not say that there is room, so that what is pending is worth folding.';
+revoke execute on function tally.take_room(uuid, uuid[], jsonb, boolean, boolean, timestamptz)
   from public, anon, authenticated;
 
 create function tally.requested_amounts(request tally.reserve_request, cost_usd numeric)
@@ -350,31 +358,6 @@ $$;
 comment on function tally.find_replayed_hold(uuid, text, uuid) is
   'The first answer to a request that is sent again; null: it is new, and its key is locked until the end of the transaction. Raises PT409 when the key names another request.';
 revoke execute on function tally.find_replayed_hold(uuid, text, uuid)
-  from public, anon, authenticated;
-
-create function tally.take_room(
-  organization_id uuid, quota_ids uuid[], amounts jsonb, is_unpriced boolean, is_tight boolean,
-  at timestamptz)
-returns jsonb
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_blocked_by jsonb;
-begin
-  v_blocked_by := tally.secure_room(take_room.organization_id, take_room.quota_ids,
-    take_room.amounts, take_room.is_unpriced, take_room.is_tight, take_room.at);
-  if v_blocked_by is null then
-    update public.usage_quotas as q
-    set reserved = q.reserved + (take_room.amounts -> q.metric)::numeric
-    where q.organization_id = take_room.organization_id and q.id = any (take_room.quota_ids)
-      and take_room.amounts ? q.metric;
-  end if;
-  return v_blocked_by;
-end;
-$$;
-comment on function tally.take_room(uuid, uuid[], jsonb, boolean, boolean, timestamptz) is
-  'Reserves the amounts on all of the quotas, or on none and names the tightest that has no room; null: taken. is_tight as in tally.secure_room.';
-revoke execute on function tally.take_room(uuid, uuid[], jsonb, boolean, boolean, timestamptz)
   from public, anon, authenticated;
 
 create function tally.reserve_usage(request jsonb)
