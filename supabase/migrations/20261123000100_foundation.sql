@@ -29,10 +29,10 @@ grant execute on function tally.fail(text, text, text, text) to authenticated, s
 
 -- How the hot path is written. Its functions are plpgsql: it keeps their plans for the session,
 -- while a function in plain SQL that cannot be inlined is planned again by every statement that
--- calls it. They ask for generic plans, since no argument would change one, and go without
--- sequential scans: queues such as tally.usage_deltas are empty when a plan is made and full when
--- it runs. The doors to it turn the compiler off: it would take a hundred times what these
--- statements take.
+-- calls it. The doors to it (tally.reserve_usage, tally.settle_usage, tally.track_usage …) set for
+-- all that they call: generic plans, since no argument would change one; no sequential scans, since
+-- queues such as tally.usage_deltas are empty when a plan is made and full when it runs; no
+-- compiler, which would take a hundred times what these statements take.
 
 create function tally.acting_role()
 returns text
