@@ -135,12 +135,15 @@ create table tally.settings (
   event_early_limit interval not null default '5 minutes',
   hold_lifetime interval not null default '10 minutes',
   default_plan text,
+  durable_admission boolean not null default false,
   constraint there_is_one_row check (only_row)
 );
 comment on table tally.settings is
   'Limits of the installation: how late and how early an event may be, how long a hold lasts when its request names no time.';
 comment on column tally.settings.default_plan is
   'The plan of organizations that are created without one; null: none, and no limits.';
+comment on column tally.settings.durable_admission is
+  'Whether an admission waits until its hold is on disk. If not, a crash of the server can take the holds of the last half second, whose calls may then be under way beside others that got their room.';
 insert into tally.settings default values;
 alter table tally.settings enable row level security;
 

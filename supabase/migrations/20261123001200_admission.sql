@@ -394,9 +394,11 @@ begin
   r.requests := coalesce(r.requests, 1);
   v_amounts := tally.requested_amounts(r, v_cost);
 
-  -- A hold may be lost with the last half second of a crash, together with its counters: nothing is
-  -- overspent by that, and the flush would be paid under the lock of the hottest row there is.
-  perform set_config('synchronous_commit', 'off', true);
+  -- A hold may be lost with the last half second of a crash, together with its counters; the flush
+  -- would be paid under the lock of the hottest row there is.
+  perform set_config('synchronous_commit', 'off', true)
+  from tally.settings as s
+  where not s.durable_admission;
   if num_nonnulls(r.user_id, r.api_key_id) > 0 and tally.has_callers_quotas(r.organization_id) then
     perform tally.meet_caller(r.organization_id, r.user_id, r.api_key_id);
   end if;

@@ -15,14 +15,18 @@ interface Verdict {
   hold_id: string;
 }
 
-test("a server killed amid admissions has granted what fits, no more and no less", {
+test.for([
+  { admission: "asynchronous", isDurable: false },
+  { admission: "durable", isDurable: true },
+])("a server killed amid $admission admissions has granted what fits, no more and no less", {
   timeout: 120_000,
   // A client may be left waiting on a socket of the killed server; what a run finds is never retried.
   retry: { count: 2, condition: /timed out/ },
-}, async () => {
+}, async ({ isDurable }) => {
   const server = await startCrashingServer();
   try {
     const setup = postgres(server.url, { max: 1 });
+    await setup`update tally.settings set durable_admission = ${isDurable}`;
     const { organizationId, event } = await openOrganization(setup, { cost_usd: LIMIT });
     await setup.end();
     const losses = { count: 0 };
@@ -62,6 +66,7 @@ test("a server killed amid admissions has granted what fits, no more and no less
     const surviving = new Set(holds.map(({ id }) => id));
     const lost = [...acknowledged].filter((id) => !surviving.has(id));
     console.log(`${acknowledged.size} acknowledged, ${lost.length} of them lost by the crash`);
+    if (isDurable) expect(lost).toEqual([]);
     for (const id of lost) {
       await sql`
         select public.settle_usage(${id}, ${event({ input_tokens: 1_000_000 })}::text::jsonb)`;
