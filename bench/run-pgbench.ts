@@ -23,7 +23,9 @@ export interface PgbenchOptions {
 }
 
 /** Seconds at the start that are not counted: connections open, functions are compiled. */
-const WARM_UP_S = 2;
+export const WARM_UP_S = 4;
+/** The same at a given rate: what came meanwhile has queued up and is worked off. */
+const WARM_UP_AT_A_RATE_S = 8;
 
 /** Not the synchronous one: the tidy-up of the measuring process runs meanwhile. */
 const execute = promisify(execFile);
@@ -35,13 +37,14 @@ export async function runPgbench(
   options: PgbenchOptions,
 ): Promise<PgbenchRun> {
   const directory = mkdtempSync(join(tmpdir(), "tallybase-bench-"));
+  const warmUp = options.rate === undefined ? WARM_UP_S : WARM_UP_AT_A_RATE_S;
   try {
     const file = join(directory, "script.sql");
     writeFileSync(file, script);
     const startedAt = Date.now() / 1000;
     const { stdout } = await execute(`${POSTGRES_15}/bin/pgbench`, [
       ...["-n", "-M", "prepared", "-f", file, "-c", String(options.clients), "-j", "2"],
-      ...["-T", String(options.seconds + WARM_UP_S), "-l", "--log-prefix", join(directory, "log")],
+      ...["-T", String(options.seconds + warmUp), "-l", "--log-prefix", join(directory, "log")],
       ...(options.rate === undefined ? [] : ["-R", String(options.rate)]),
       url,
     ]);
@@ -51,7 +54,7 @@ export async function runPgbench(
       .map((line) => line.split(" ").map(Number))
       .map(([, , latencyUs = 0, , second = 0, us = 0]) => ({
         ms: latencyUs / 1000,
-        at: second + us / 1e6 - startedAt - WARM_UP_S,
+        at: second + us / 1e6 - startedAt - warmUp,
       }))
       .filter(({ at }) => at >= 0 && at < options.seconds);
     const latencies = calls.map(({ ms }) => ms).sort((a, b) => a - b);

@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { startPostgres } from "../../packages/cli/src/database/start-postgres.ts";
 import { ensureDebianPackages } from "../../scripts/databases/ensure-debian-packages.ts";
+import { executeSql } from "../../scripts/databases/execute-sql.ts";
 import { prepareServer } from "../../scripts/databases/prepare-server.ts";
 import { readSupabase } from "../../scripts/run-supabase.ts";
 import { compare } from "../compare.ts";
@@ -79,7 +80,11 @@ async function measureCosts(url: string): Promise<LedgerResults["costs"]> {
     keys: callWithKeys(1),
     fourQuotas: callOf(SPECIAL.fourQuotas),
   };
-  return await compare(url, costs, ROUNDS, CLOSED);
+  const found = await compare(url, costs, ROUNDS, CLOSED);
+  await executeSql(url, "update tally.settings set durable_admission = true");
+  const { durable } = await compare(url, { durable: callOf(1) }, ROUNDS, CLOSED);
+  await executeSql(url, "update tally.settings set durable_admission = false");
+  return { ...found, durable };
 }
 
 /** One organization among much of its own, beside one that has next to nothing. */

@@ -1,4 +1,4 @@
-import type { PgbenchRun } from "../run-pgbench.ts";
+import { type PgbenchRun, WARM_UP_S } from "../run-pgbench.ts";
 import type { countGrants } from "./count-grants.ts";
 import type { SnapshotResult } from "./measure-snapshot.ts";
 
@@ -6,7 +6,7 @@ import type { SnapshotResult } from "./measure-snapshot.ts";
 export interface LedgerResults {
   /** Question → the median run of ours and of the plain design. */
   rates: Record<string, { ours: PgbenchRun; plain?: PgbenchRun }>;
-  costs: Record<"without" | "alerts" | "keys" | "fourQuotas", PgbenchRun>;
+  costs: Record<"without" | "alerts" | "keys" | "fourQuotas" | "durable", PgbenchRun>;
   growth: {
     open_holds: number;
     recorded_events: number;
@@ -51,7 +51,7 @@ export function writeMarkdown(results: LedgerResults, conditions: Conditions): s
 A call is one reserve_usage and one settle_usage over direct SQL, prepared statements, with the tidy-up
 running each second. The plain design updates a counter, inserts the event, updates the counter, each in
 a transaction of its own. Server and pgbench share ${cores} cores of a shared machine: read the ratios.
-Medians of ${rounds} round${rounds === 1 ? "" : "s"} of ${seconds} s each, after 2 s that are not counted. Made by \`npm run bench:ledger\`.
+Medians of ${rounds} round${rounds === 1 ? "" : "s"} of ${seconds} s each, after ${WARM_UP_S} s that are not counted. Made by \`npm run bench:ledger\`.
 
 | | ours/s | p50 ms | p99 ms | plain/s | p50 ms | p99 ms | ratio |
 |---|---|---|---|---|---|---|---|
@@ -70,6 +70,7 @@ ${besideLine("one quota without thresholds", costs.without, costs.without)}
 ${besideLine("with alerts at 75, 90 and 100 %", costs.alerts, costs.without)}
 ${besideLine("and an idempotency key on request and event", costs.keys, costs.without)}
 ${besideLine("four quotas with alerts", costs.fourQuotas, costs.without)}
+${besideLine("with alerts, admissions durable too", costs.durable, costs.without)}
 
 ## With much of it
 
