@@ -57,3 +57,26 @@ begin
 end;
 $$;
 create trigger count_row after insert on designs.triggered for each row execute function designs.count_row();
+
+-- What no way of sending JSON can do without: reading it, and writing rows of our columns under our key.
+create table designs.unchecked (
+  like public.token_usage including defaults including generated,
+  primary key (organization_id, created_at, id)
+);
+create function designs.insert_unchecked(events jsonb) returns jsonb language plpgsql as $$
+declare
+  v_recorded integer;
+begin
+  insert into designs.unchecked (organization_id, id, created_at, provider, model, tool_name, user_id,
+    session_id, input_tokens, output_tokens, classes, cost_usd, duration_ms, request_metadata)
+  select e.organization_id, e.id, timestamptz 'epoch'
+      + ('x' || encode(substring(uuid_send(e.id) for 6), 'hex'))::bit(48)::bigint * interval '1 millisecond' as at,
+    e.provider, e.model, e.tool_name, e.user_id, e.session_id, e.input_tokens, e.output_tokens, e.classes, 0.012345,
+    e.duration_ms, e.request_metadata
+  from jsonb_populate_recordset(null::tally.event, insert_unchecked.events) as e
+  order by 1, 3, 2
+  on conflict do nothing;
+  get diagnostics v_recorded = row_count;
+  return jsonb_build_object('recorded', v_recorded);
+end;
+$$;

@@ -46,6 +46,7 @@ const ROWS_PER_SECOND = 90_000;
 const batches = (
   call: string,
   { rows, organizations, clients }: { rows: number; organizations: number; clients: number },
+  tables = OURS,
 ): Way => ({
   prepare: async (url, seconds) => {
     const bodies = await makeBatches(url, rows, organizations, ROWS_PER_SECOND * seconds);
@@ -58,7 +59,7 @@ const batches = (
   },
   rows,
   clients,
-  tables: OURS,
+  tables,
 });
 
 const copy = (table: string, clients: number, columns = COLUMNS): Way => ({
@@ -95,6 +96,16 @@ export async function measureRecording(
     "COPY, indexed table, 1 client": copy("indexed", 1),
     "COPY, indexed table, 8 clients": copy("indexed", 8),
     "COPY, table with a row trigger, 1 client": copy("triggered", 1),
+    "JSON of 100 into our columns, unchecked, 8 clients": batches(
+      "designs.insert_unchecked",
+      { rows: 100, ...mixed },
+      ["designs.unchecked"],
+    ),
+    "JSON of 500 into our columns, unchecked, 8 clients": batches(
+      "designs.insert_unchecked",
+      { rows: 500, ...mixed },
+      ["designs.unchecked"],
+    ),
     "track_usage_batch of 100, 8 clients": batches(TRACK, { rows: 100, ...mixed }),
     "track_usage_batch of 500, 8 clients": batches(TRACK, { rows: 500, ...mixed }),
     "track_usage_batch of 100, one organization": batches(TRACK, { rows: 100, ...one }),
