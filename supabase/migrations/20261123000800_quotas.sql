@@ -123,7 +123,7 @@ revoke execute on function tally.quota_period(text, text, timestamptz, timestamp
 grant execute on function tally.quota_period(text, text, timestamptz, timestamptz) to service_role;
 
 -- Which quotas an event counts in, and how much. The same conditions stand in tally.recorded_usage
--- and tally.open_quota (for events), tally.reserve_usage (for requests) and tally.record_event (for
+-- and tally.open_quota (for events), tally.reserve_room (for requests) and tally.is_beyond_hold (for
 -- what no hold kept).
 create function tally.priced_model(price_id bigint, provider text, model text)
 returns text

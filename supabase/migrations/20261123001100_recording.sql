@@ -75,6 +75,39 @@ comment on function tally.answer_replay(tally.checked_event) is
 revoke execute on function tally.answer_replay(tally.checked_event) from public, anon,
   authenticated;
 
+create function tally.is_beyond_hold(
+  event tally.event, priced_model text, hold_quotas uuid[], released jsonb)
+returns boolean
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  e tally.event := is_beyond_hold.event;
+begin
+  return exists (
+    select from public.usage_quotas as q
+    where q.organization_id = e.organization_id
+      and (q.user_id is null or q.user_id = e.user_id)
+      and (q.api_key_id is null or q.api_key_id = e.api_key_id)
+      and (q.provider is null or q.provider = e.provider)
+      and (q.model is null or q.model in (e.model, is_beyond_hold.priced_model))
+      and (q.tool_name is null or q.tool_name = e.tool_name)
+      and (q.resource_type is null or q.resource_type = e.resource_type)
+      and (q.id <> all (is_beyond_hold.hold_quotas) or case q.metric
+        when 'cost_usd' then coalesce(e.cost_usd, 0)
+        when 'total_tokens' then e.input_tokens + e.output_tokens
+        when 'input_tokens' then e.input_tokens
+        when 'output_tokens' then e.output_tokens
+        when 'requests' then 1
+        when 'units' then coalesce(e.units, 0)
+      end > coalesce((is_beyond_hold.released -> q.metric)::numeric, 0))
+  );
+end;
+$$;
+comment on function tally.is_beyond_hold(tally.event, text, uuid[], jsonb) is
+  'Whether an event counts for more than its hold gives back in some quota, or counts in one that the hold knows nothing of: the model that answered, or a quota newer than the hold, may bring one.';
+revoke execute on function tally.is_beyond_hold(tally.event, text, uuid[], jsonb)
+  from public, anon, authenticated;
+
 create function tally.record_event(
   checked tally.checked_event, hold_quotas uuid[] default null, released jsonb default null)
 returns tally.recorded_event
@@ -113,30 +146,12 @@ begin
   if not found then
     return tally.answer_replay(record_event.checked);
   end if;
-  -- Beyond its hold is what the hold gives back too little for, and what counts in a quota that the
-  -- hold knows nothing of: the model that answered, or a quota newer than the hold, may bring one.
   insert into tally.usage_deltas (organization_id, due_at, event_ids, event_times, released_quotas,
     released, is_beyond_hold)
   values (e.organization_id, e.created_at, array[e.id], array[e.created_at],
     record_event.hold_quotas, record_event.released,
-    record_event.hold_quotas is null or exists (
-      select from public.usage_quotas as q
-      where q.organization_id = e.organization_id
-        and (q.user_id is null or q.user_id = e.user_id)
-        and (q.api_key_id is null or q.api_key_id = e.api_key_id)
-        and (q.provider is null or q.provider = e.provider)
-        and (q.model is null or q.model in (e.model, v_priced_model))
-        and (q.tool_name is null or q.tool_name = e.tool_name)
-        and (q.resource_type is null or q.resource_type = e.resource_type)
-        and (q.id <> all (record_event.hold_quotas) or case q.metric
-          when 'cost_usd' then coalesce(e.cost_usd, 0)
-          when 'total_tokens' then e.input_tokens + e.output_tokens
-          when 'input_tokens' then e.input_tokens
-          when 'output_tokens' then e.output_tokens
-          when 'requests' then 1
-          when 'units' then coalesce(e.units, 0)
-        end > coalesce((record_event.released -> q.metric)::numeric, 0))
-    ));
+    record_event.hold_quotas is null or tally.is_beyond_hold(
+      e, v_priced_model, record_event.hold_quotas, record_event.released));
   return (e.id, 'recorded', e.cost_usd, e.input_tokens, e.output_tokens,
     e.input_tokens + e.output_tokens, v_price_id)::tally.recorded_event;
 end;

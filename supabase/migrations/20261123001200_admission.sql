@@ -360,6 +360,85 @@ comment on function tally.find_replayed_hold(uuid, text, uuid) is
 revoke execute on function tally.find_replayed_hold(uuid, text, uuid)
   from public, anon, authenticated;
 
+create function tally.reserve_room(
+  request tally.reserve_request, priced_model text, amounts jsonb, is_unpriced boolean,
+  at timestamptz, out quota_ids uuid[], out blocked_by jsonb)
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  r tally.reserve_request := reserve_room.request;
+  v_amount numeric;
+  v_is_tight boolean;
+begin
+  -- A hold may be lost with the last half second of a crash, together with its counters; the flush
+  -- would be paid under the lock of the hottest row there is.
+  perform set_config('synchronous_commit', 'off', true)
+  from tally.settings as s
+  where not s.durable_admission;
+  if num_nonnulls(r.user_id, r.api_key_id) > 0 and tally.has_callers_quotas(r.organization_id) then
+    perform tally.meet_caller(r.organization_id, r.user_id, r.api_key_id);
+  end if;
+
+  -- What is folded can only refuse too much, as long as no pending use went beyond its hold.
+  select array_agg(q.id), max((reserve_room.amounts -> q.metric)::numeric),
+    bool_or(q.is_credit or q.enforcement = 'hard' and (
+      reserve_room.is_unpriced or not reserve_room.amounts ? q.metric
+      or reserve_room.at >= q.reset_at
+      or q.current_usage + q.reserved + (reserve_room.amounts -> q.metric)::numeric
+        > q.quota_limit))
+    or exists (
+      select from tally.usage_deltas as d
+      where d.organization_id = r.organization_id and d.is_beyond_hold)
+  into reserve_room.quota_ids, v_amount, v_is_tight
+  from public.usage_quotas as q
+  where q.organization_id = r.organization_id
+    and (q.user_id is null or q.user_id = r.user_id)
+    and (q.api_key_id is null or q.api_key_id = r.api_key_id)
+    and (q.provider is null or q.provider = r.provider)
+    and (q.model is null or q.model in (r.model, reserve_room.priced_model))
+    and (q.tool_name is null or q.tool_name = r.tool_name)
+    and (q.resource_type is null or q.resource_type = coalesce(r.resource_type, 'token'));
+  if cardinality(reserve_room.quota_ids) = 1 and not v_is_tight then
+    -- The update of a single quota that has room is its own lock.
+    update public.usage_quotas as q
+    set reserved = q.reserved + v_amount
+    where q.organization_id = r.organization_id and q.id = reserve_room.quota_ids[1]
+      and q.current_usage + q.reserved + v_amount <= q.quota_limit
+      and (q.reset_at is null or q.reset_at > reserve_room.at);
+    if found then
+      return;
+    end if;
+  end if;
+  if reserve_room.quota_ids is not null then
+    -- Nothing is folded where that update found no room after all: it may have kept its lock.
+    reserve_room.blocked_by := tally.take_room(r.organization_id, reserve_room.quota_ids,
+      reserve_room.amounts, reserve_room.is_unpriced, v_is_tight, reserve_room.at);
+  end if;
+end;
+$$;
+comment on function tally.reserve_room(tally.reserve_request, text, jsonb, boolean, timestamptz) is
+  'Reserves amounts on every quota that a request matches, or on none and names the tightest that has no room (blocked_by). quota_ids null: no quota matches.';
+revoke execute on function tally.reserve_room(tally.reserve_request, text, jsonb, boolean,
+  timestamptz)
+  from public, anon, authenticated;
+
+create function tally.requested_attribution(request tally.reserve_request)
+returns jsonb
+language plpgsql immutable security invoker set search_path = ''
+as $$
+declare
+  r tally.reserve_request := requested_attribution.request;
+begin
+  return jsonb_strip_nulls(jsonb_build_object('operation', r.operation,
+    'service_tier', r.service_tier, 'session_id', r.session_id, 'workflow_id', r.workflow_id,
+    'execution_id', r.execution_id));
+end;
+$$;
+comment on function tally.requested_attribution(tally.reserve_request) is
+  'What a hold keeps of a request beside its columns, for the event of a hold that nobody settles.';
+revoke execute on function tally.requested_attribution(tally.reserve_request)
+  from public, anon, authenticated;
+
 create function tally.reserve_usage(request jsonb)
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -371,12 +450,9 @@ declare
   v_hash uuid;
   v_answer jsonb;
   v_price record;
+  v_room record;
   v_cost numeric;
   v_amounts jsonb;
-  v_quota_ids uuid[];
-  v_amount numeric;
-  v_is_tight boolean;
-  v_is_taken boolean := false;
   v_attribution jsonb;
   v_id uuid := tally.uuid_v7(v_at);
   v_expires_at timestamptz;
@@ -393,57 +469,13 @@ begin
     coalesce(r.input_tokens, 0), coalesce(r.max_output_tokens, 0), v_at));
   r.requests := coalesce(r.requests, 1);
   v_amounts := tally.requested_amounts(r, v_cost);
-
-  -- A hold may be lost with the last half second of a crash, together with its counters; the flush
-  -- would be paid under the lock of the hottest row there is.
-  perform set_config('synchronous_commit', 'off', true)
-  from tally.settings as s
-  where not s.durable_admission;
-  if num_nonnulls(r.user_id, r.api_key_id) > 0 and tally.has_callers_quotas(r.organization_id) then
-    perform tally.meet_caller(r.organization_id, r.user_id, r.api_key_id);
-  end if;
-
-  -- What is folded can only refuse too much, as long as no pending use went beyond its hold.
-  select array_agg(q.id), max((v_amounts -> q.metric)::numeric),
-    bool_or(q.is_credit or q.enforcement = 'hard' and (
-      v_price.cost_usd is null or not v_amounts ? q.metric or v_at >= q.reset_at
-      or q.current_usage + q.reserved + (v_amounts -> q.metric)::numeric > q.quota_limit))
-    or exists (
-      select from tally.usage_deltas as d
-      where d.organization_id = r.organization_id and d.is_beyond_hold)
-  into v_quota_ids, v_amount, v_is_tight
-  from public.usage_quotas as q
-  where q.organization_id = r.organization_id
-    and (q.user_id is null or q.user_id = r.user_id)
-    and (q.api_key_id is null or q.api_key_id = r.api_key_id)
-    and (q.provider is null or q.provider = r.provider)
-    and (q.model is null or q.model in (r.model, v_price.priced_model))
-    and (q.tool_name is null or q.tool_name = r.tool_name)
-    and (q.resource_type is null or q.resource_type = coalesce(r.resource_type, 'token'));
-  if v_quota_ids is not null then
-    if cardinality(v_quota_ids) = 1 and not v_is_tight then
-      -- The update of a single quota that has room is its own lock.
-      update public.usage_quotas as q
-      set reserved = q.reserved + v_amount
-      where q.organization_id = r.organization_id and q.id = v_quota_ids[1]
-        and q.current_usage + q.reserved + v_amount <= q.quota_limit
-        and (q.reset_at is null or q.reset_at > v_at);
-      v_is_taken := found;
-    end if;
-    if not v_is_taken then
-      -- Nothing is folded where that update found no room after all: it may have kept its lock.
-      v_answer := tally.take_room(r.organization_id, v_quota_ids, v_amounts,
-        v_price.cost_usd is null, v_is_tight, v_at);
-      if v_answer is not null then
-        return jsonb_build_object(
-          'allowed', false, 'hold_id', null, 'expires_at', null, 'blocked_by', v_answer);
-      end if;
-    end if;
+  v_room := tally.reserve_room(r, v_price.priced_model, v_amounts, v_price.cost_usd is null, v_at);
+  if v_room.blocked_by is not null then
+    return jsonb_build_object(
+      'allowed', false, 'hold_id', null, 'expires_at', null, 'blocked_by', v_room.blocked_by);
   end if;
   if num_nonnulls(r.operation, r.service_tier, r.session_id, r.workflow_id, r.execution_id) > 0 then
-    v_attribution := jsonb_strip_nulls(jsonb_build_object('operation', r.operation,
-      'service_tier', r.service_tier, 'session_id', r.session_id, 'workflow_id', r.workflow_id,
-      'execution_id', r.execution_id));
+    v_attribution := tally.requested_attribution(r);
   end if;
   v_expires_at := v_at + r.expires_in * interval '1 second';
   insert into public.usage_holds as h (id, organization_id, user_id, api_key_id, provider, model,
@@ -451,7 +483,7 @@ begin
     created_at, expires_at)
   values (v_id, r.organization_id, r.user_id, r.api_key_id, r.provider, r.model, r.tool_name,
     coalesce(r.resource_type, 'token'), v_attribution, v_amounts,
-    coalesce(v_quota_ids, '{}'), r.idempotency_key, v_hash, v_at, v_expires_at);
+    coalesce(v_room.quota_ids, '{}'), r.idempotency_key, v_hash, v_at, v_expires_at);
   return jsonb_build_object(
     'allowed', true, 'hold_id', v_id, 'expires_at', v_expires_at, 'blocked_by', null);
 end;
