@@ -73,6 +73,25 @@ test("what a trip of several is refused for meets the call that it is about", as
   ]);
 });
 
+test("an error among the answers is that of its call, and nothing goes again", async () => {
+  const trips: number[][] = [];
+  const travel = gatherCalls(
+    (calls: number[]) => {
+      trips.push(calls);
+      return Promise.resolve(
+        calls.map((call) => (call === 2 ? new Error("this one") : `answer ${call}`)),
+      );
+    },
+    { most: 16, isUndone: () => true, now: () => 0 },
+  );
+  expect(await Promise.allSettled([1, 2, 3].map((call) => travel("lane", call)))).toMatchObject([
+    { value: "answer 1" },
+    { reason: new Error("this one") },
+    { value: "answer 3" },
+  ]);
+  expect(trips).toEqual([[1], [2, 3]]);
+});
+
 test("nothing goes again whose first trip may have arrived", async () => {
   const { travel, trips, calls } = openRoad({ isUndone: false });
   const answers = [1, 2, 3].map((call) => travel("lane", call));

@@ -18,7 +18,7 @@ const openDatabase = () =>
     admit_gateway_call: ({ parameters }) =>
       several(parameters).map(() => ({ answer: { allowed: true, retries: 0 } })),
     settle_gateway_call: ({ parameters }) =>
-      several(parameters).map(() => ({ id: "", cost_usd: null, remaining: null })),
+      several(parameters).map(() => ({ id: "", cost_usd: null, remaining: null, error: null })),
   });
 
 const several = (parameters: unknown[]): unknown[] =>
@@ -73,6 +73,37 @@ test("calls of one organization are settled together, those with a key of the ca
     ["hold", { id: "b" }, {}],
     ["hold", { id: "c" }, {}],
   ]);
+});
+
+test("what is wrong with one call is the error of that call alone", async () => {
+  const error = { code: "PT400", message: "No.", detail: "input_tokens", hint: "Another." };
+  const database = fakeDatabase({
+    admit_gateway_calls: () => [{ answer: { error } }, { answer: { allowed: true, retries: 0 } }],
+    admit_gateway_call: () => ({ answer: { allowed: true, retries: 0 } }),
+    settle_gateway_calls: () => [
+      { id: "b", cost_usd: "1", remaining: null, error: null },
+      { id: null, cost_usd: null, remaining: null, error },
+    ],
+    settle_gateway_call: () => ({ id: "a", cost_usd: null, remaining: null }),
+  });
+  const trips = shareTrips(database);
+  const admitted = await Promise.allSettled(
+    [1, 2, 3].map(() => trips.admit(request(), { api_key: "k" })),
+  );
+  expect(admitted).toMatchObject([
+    { value: { allowed: true } },
+    { reason: { code: "PT400", message: "No.", detail: "input_tokens", hint: "Another." } },
+    { value: { allowed: true } },
+  ]);
+  const settled = await Promise.allSettled(
+    ["a", "b", "c"].map((id) => trips.settle("hold", { organization_id: ORGANIZATION, id }, {})),
+  );
+  expect(settled).toMatchObject([
+    { value: { id: "a" } },
+    { value: { id: "b", cost_usd: "1", remaining: null } },
+    { reason: { code: "PT400" } },
+  ]);
+  expect(tripsOf(database)).toEqual([1, 2, 1, 2]);
 });
 
 test.each([

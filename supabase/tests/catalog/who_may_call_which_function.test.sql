@@ -159,6 +159,7 @@ select set_eq(
   $$
     values
       ('admit_gateway_call'),
+      ('admit_gateway_calls'),
       ('check_classes'),
       ('claim_alert_deliveries'),
       ('claim_billing_checks'),
@@ -186,6 +187,7 @@ select set_eq(
       ('quota_period'),
       ('resolve_model'),
       ('settle_gateway_call'),
+      ('settle_gateway_calls'),
       ('settle_unsettled_holds'),
       ('tick'),
       ('token_factor'),

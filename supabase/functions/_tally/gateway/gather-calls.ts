@@ -1,5 +1,8 @@
-/** Sends calls, one or several, and gives back the answer to each, in their order. */
-export type SendCalls<Call, Answer> = (calls: Call[]) => Promise<Answer[]>;
+/**
+ * Sends calls, one or several, and gives back the answer to each, in their order. An error among the
+ * answers is that of its call.
+ */
+export type SendCalls<Call, Answer> = (calls: Call[]) => Promise<(Answer | Error)[]>;
 
 interface Waiting<Call, Answer> {
   call: Call;
@@ -31,8 +34,8 @@ const PATIENCE_MS = 250;
  * Lets calls share their way to the database. In each lane one trip is under way at a time: a call that
  * finds none goes at once, those that come meanwhile go together when it is back.
  *
- * What a trip of several is refused for belongs to one of them: each then goes by itself, so that the
- * error meets the call that it is about.
+ * What a trip of several fails with belongs to one of them or to none: each then goes by itself, so
+ * that an error meets the call that it is about.
  */
 export function gatherCalls<Call, Answer>(
   send: SendCalls<Call, Answer>,
@@ -44,7 +47,11 @@ export function gatherCalls<Call, Answer>(
     try {
       const answers = await send(calls.map(({ call }) => call));
       if (answers.length !== calls.length) throw new Error("Not every call was answered.");
-      calls.forEach(({ resolve }, index) => resolve(answers[index] as Answer));
+      calls.forEach(({ resolve, reject }, index) => {
+        const answer = answers[index] as Answer | Error;
+        if (answer instanceof Error) reject(answer);
+        else resolve(answer);
+      });
     } catch (error) {
       if (calls.length > 1 && isUndone(error)) {
         for (const alone of calls) await travel([alone]);
