@@ -81,7 +81,7 @@ returns boolean
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
-  e tally.event := is_beyond_hold.event;
+  e alias for event;
 begin
   return exists (
     select from public.usage_quotas as q

@@ -366,7 +366,7 @@ create function tally.reserve_room(
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  r tally.reserve_request := reserve_room.request;
+  r alias for request;
   v_amount numeric;
   v_is_tight boolean;
 begin
@@ -427,7 +427,7 @@ returns jsonb
 language plpgsql immutable security invoker set search_path = ''
 as $$
 declare
-  r tally.reserve_request := requested_attribution.request;
+  r alias for request;
 begin
   return jsonb_strip_nulls(jsonb_build_object('operation', r.operation,
     'service_tier', r.service_tier, 'session_id', r.session_id, 'workflow_id', r.workflow_id,
