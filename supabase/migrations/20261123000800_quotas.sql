@@ -177,7 +177,9 @@ begin
     and (q.model is null or q.model = e.model or q.model = tally.priced_model(e.price_id,
       e.provider, e.model))
     and (q.tool_name is null or q.tool_name = e.tool_name)
-    and (q.resource_type is null or q.resource_type = e.resource_type);
+    and (q.resource_type is null or q.resource_type = e.resource_type)
+    -- Who brings the key of a provider pays the provider: no credit is spent.
+    and not (q.is_credit and e.is_byok);
 end;
 $$;
 comment on function tally.pending_usage(uuid, bigint[], uuid[]) is
@@ -222,6 +224,7 @@ begin
         u.provider, u.model))
       and (q.tool_name is null or q.tool_name = u.tool_name)
       and (q.resource_type is null or q.resource_type = u.resource_type)
+      and not (q.is_credit and u.is_byok)
   ) + (
     select coalesce(sum(a.delta_usd), 0)
     from public.cost_adjustments as a
@@ -235,6 +238,10 @@ begin
       and (q.model is null or q.model in (a.model, a.priced_model))
       and (q.tool_name is null or q.tool_name = a.tool_name)
       and (q.resource_type is null or q.resource_type = a.resource_type)
+      and not (q.is_credit and exists (
+        select from public.token_usage as u
+        where u.organization_id = a.organization_id and u.created_at = a.event_created_at
+          and u.id = a.event_id and u.is_byok))
   );
 end;
 $$;
@@ -361,7 +368,8 @@ begin
     and (new.model is null or new.model = e.model or new.model = tally.priced_model(e.price_id,
       e.provider, e.model))
     and (new.tool_name is null or new.tool_name = e.tool_name)
-    and (new.resource_type is null or new.resource_type = e.resource_type);
+    and (new.resource_type is null or new.resource_type = e.resource_type)
+    and not (new.is_credit and e.is_byok);
   -- What is pending was within its holds as the quotas stood; none of them kept anything on this
   -- one.
   update tally.usage_deltas as d set is_beyond_hold = true

@@ -92,6 +92,7 @@ begin
       and (q.model is null or q.model in (e.model, is_beyond_hold.priced_model))
       and (q.tool_name is null or q.tool_name = e.tool_name)
       and (q.resource_type is null or q.resource_type = e.resource_type)
+      and not (q.is_credit and e.is_byok)
       and (q.id <> all (is_beyond_hold.hold_quotas) or case q.metric
         when 'cost_usd' then coalesce(e.cost_usd, 0)
         when 'total_tokens' then e.input_tokens + e.output_tokens

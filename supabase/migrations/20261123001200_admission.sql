@@ -21,7 +21,8 @@ create type tally.reserve_request as (
   units numeric,
   unit_type text,
   expires_in numeric,
-  idempotency_key text
+  idempotency_key text,
+  is_byok boolean
 );
 comment on type tally.reserve_request is
   'What a caller may say of a call to be admitted: the keys of its JSON.';
@@ -117,7 +118,7 @@ begin
   end;
   -- One look finds the usual request to be fine; any other is looked at rule by rule.
   if v_problem is null and not coalesce(
-    read_request.request - '{organization_id,provider,model,user_id,api_key_id,execution_id,tool_name,operation,resource_type,service_tier,session_id,workflow_id,input_tokens,max_output_tokens,expires_in}'::text[] = '{}'
+    read_request.request - '{organization_id,provider,model,user_id,api_key_id,execution_id,tool_name,operation,resource_type,service_tier,session_id,workflow_id,input_tokens,max_output_tokens,expires_in,is_byok}'::text[] = '{}'
     and read_request.request @? '$ ? (@.input_tokens >= 0 && @.input_tokens <= 1e12
       && @.max_output_tokens >= 0 && @.max_output_tokens <= 1e12
       && (!exists(@.expires_in) || @.expires_in >= 1 && @.expires_in <= 86400))'
@@ -397,7 +398,8 @@ begin
     and (q.provider is null or q.provider = r.provider)
     and (q.model is null or q.model in (r.model, reserve_room.priced_model))
     and (q.tool_name is null or q.tool_name = r.tool_name)
-    and (q.resource_type is null or q.resource_type = coalesce(r.resource_type, 'token'));
+    and (q.resource_type is null or q.resource_type = coalesce(r.resource_type, 'token'))
+    and not (q.is_credit and r.is_byok is true);
   if cardinality(reserve_room.quota_ids) = 1 and not v_is_tight then
     -- The update of a single quota that has room is its own lock.
     update public.usage_quotas as q
@@ -431,7 +433,7 @@ declare
 begin
   return jsonb_strip_nulls(jsonb_build_object('operation', r.operation,
     'service_tier', r.service_tier, 'session_id', r.session_id, 'workflow_id', r.workflow_id,
-    'execution_id', r.execution_id));
+    'execution_id', r.execution_id, 'is_byok', r.is_byok));
 end;
 $$;
 comment on function tally.requested_attribution(tally.reserve_request) is
@@ -474,7 +476,8 @@ begin
     return jsonb_build_object(
       'allowed', false, 'hold_id', null, 'expires_at', null, 'blocked_by', v_room.blocked_by);
   end if;
-  if num_nonnulls(r.operation, r.service_tier, r.session_id, r.workflow_id, r.execution_id) > 0 then
+  if num_nonnulls(r.operation, r.service_tier, r.session_id, r.workflow_id, r.execution_id,
+    r.is_byok) > 0 then
     v_attribution := tally.requested_attribution(r);
   end if;
   v_expires_at := v_at + r.expires_in * interval '1 second';
@@ -501,6 +504,6 @@ begin
 end;
 $$;
 comment on function public.reserve_usage(jsonb) is
-  'Admits a call before it is made: {allowed, hold_id, expires_at, blocked_by}. The hold keeps the upper bound on every matching quota until settle_usage, release_hold or expires_at. A refusal changes nothing and blocked_by names the quota. Keys: organization_id, provider, model, attribution, and estimated_cost (USD) or input_tokens with max_output_tokens; optional estimated_tokens, units with unit_type, requests, expires_in (seconds), idempotency_key.';
+  'Admits a call before it is made: {allowed, hold_id, expires_at, blocked_by}. The hold keeps the upper bound on every matching quota until settle_usage, release_hold or expires_at. A refusal changes nothing and blocked_by names the quota. Keys: organization_id, provider, model, attribution, and estimated_cost (USD) or input_tokens with max_output_tokens; optional estimated_tokens, units with unit_type, requests, expires_in (seconds), is_byok (the caller brings the provider''s key: no prepaid credit is spent), idempotency_key.';
 revoke execute on function public.reserve_usage(jsonb) from public, anon, authenticated;
 grant execute on function public.reserve_usage(jsonb) to authenticated, service_role;

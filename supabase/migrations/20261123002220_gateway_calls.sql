@@ -159,7 +159,7 @@ revoke execute on function tally.apply_gateway_policies(uuid, text, text)
 
 create function tally.gateway_terms(
   request jsonb, call jsonb, out limits tally.gateway_limits, out provider_key text,
-  out has_key boolean)
+  out has_key boolean, out is_byok boolean)
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
@@ -203,8 +203,9 @@ begin
   if gateway_terms.has_key and not gateway_terms.call ? 'has_own_key' then
     gateway_terms.provider_key := tally.provider_key(v_organization_id, v_provider);
   end if;
-  gateway_terms.has_key := gateway_terms.provider_key is not null
-    or gateway_terms.call ?| '{has_own_key,has_operator_key}'::text[];
+  gateway_terms.is_byok := gateway_terms.provider_key is not null
+    or gateway_terms.call ? 'has_own_key';
+  gateway_terms.has_key := gateway_terms.is_byok or gateway_terms.call ? 'has_operator_key';
 end;
 $$;
 comment on function tally.gateway_terms(jsonb, jsonb) is
@@ -242,6 +243,9 @@ begin
     return jsonb_strip_nulls(jsonb_build_object('allowed', true,
       'provider_key', v_terms.provider_key,
       'retries', coalesce(v_limits.max_retries, 0), 'fallback', v_limits.fallback));
+  end if;
+  if v_terms.is_byok then
+    v_request := v_request || '{"is_byok": true}';
   end if;
   -- What the reservation prices by itself, unless a class may be dearer or the price is asked for
   -- here.
@@ -328,6 +332,7 @@ begin
   v_terms := tally.gateway_terms(
     hold_calls_alike.calls #> '{0,0}', hold_calls_alike.calls #> '{0,1}');
   v_limits := v_terms.limits;
+  r.is_byok := nullif(v_terms.is_byok, false);
   if not v_terms.has_key
     or num_nonnulls(v_limits.requests_per_minute, v_limits.max_call_cost) > 0 then
     return;

@@ -79,6 +79,7 @@ describe("a call that is admitted", () => {
       tool_name: "chat",
       input_tokens: 200,
       max_output_tokens: 100,
+      is_byok: true,
       expires_in: 60,
       idempotency_key: expect.any(String),
     });

@@ -19,7 +19,7 @@ export async function meterCall<T>(
   const session = onLost ? { ...client, onLost } : client;
   const attribution = withOrganization(session, named);
   const bound = typeof estimate === "number" ? { estimatedCost: estimate } : estimate;
-  const { isByok: _byok, requestMetadata: _metadata, ...scope } = attribution;
+  const { requestMetadata: _metadata, ...scope } = attribution;
   const hold = await waitForAdmission(session, { ...scope, ...bound, expiresIn }, signal);
   if (hold.error && !((failOpen ?? session.failOpen) && isTransient(hold.error))) throw hold.error;
   if (hold.data && !hold.data.allowed) {

@@ -52,7 +52,7 @@ export interface Attribution {
   workflowId?: string | null | undefined;
   executionId?: string | null | undefined;
   apiKeyId?: string | null | undefined;
-  /** True when the provider's key is the customer's own. */
+  /** True when the provider's key is the customer's own: the call spends no prepaid credit. */
   isByok?: boolean | undefined;
   /** Anything you want to find again. Never prompts or keys. */
   requestMetadata?: Record<string, unknown> | null | undefined;
@@ -106,7 +106,7 @@ export interface Estimate {
 }
 
 /** What to hold before a call: who it is for, and its upper bound. */
-export interface ReserveRequest extends Omit<Attribution, "isByok" | "requestMetadata">, Estimate {
+export interface ReserveRequest extends Omit<Attribution, "requestMetadata">, Estimate {
   /** Seconds until an unsettled hold gives its share back. */
   expiresIn?: number | undefined;
   /** A name of your own for this hold; made for you when absent. */
