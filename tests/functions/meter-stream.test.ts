@@ -6,6 +6,7 @@ import {
   type StreamOutcome,
 } from "../../supabase/functions/_tally/gateway/meter-stream.ts";
 import { FrameSplitter } from "../../supabase/functions/_tally/gateway/split-frames.ts";
+import { Patience } from "../../supabase/functions/_tally/keep-deadlines.ts";
 
 const usage = { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 };
 const frames = [
@@ -35,6 +36,7 @@ function setUp(options: { hidesUsage?: boolean; idleMs?: number } = {}) {
     reader: chatCompletions("openai").createStreamReader(ANY_REQUEST),
     splitter: new FrameSplitter(),
     hidesUsage: options.hidesUsage ?? true,
+    patience: new Patience(),
     idleMs: options.idleMs ?? 60_000,
     clientGone: client.signal,
     abortUpstream: () => {
@@ -107,6 +109,7 @@ test("the call is recorded before the last frame leaves", async () => {
     reader: chatCompletions("openai").createStreamReader(ANY_REQUEST),
     splitter: new FrameSplitter(),
     hidesUsage: true,
+    patience: new Patience(),
     idleMs: 60_000,
     clientGone: new AbortController().signal,
     abortUpstream: () => {},
@@ -133,6 +136,7 @@ test("a client that leaves while its call is being recorded disturbs nothing", a
     reader: chatCompletions("openai").createStreamReader(ANY_REQUEST),
     splitter: new FrameSplitter(),
     hidesUsage: true,
+    patience: new Patience(),
     idleMs: 60_000,
     clientGone: new AbortController().signal,
     abortUpstream: () => {},

@@ -3,6 +3,7 @@ import { type Database, openDatabase } from "./database.ts";
 import { readEnv, type ReadVariable, type TallyEnv } from "./env.ts";
 import { TallyError, toTallyError } from "./errors.ts";
 import { KnownUsers } from "./identify-user.ts";
+import { Patience } from "./keep-deadlines.ts";
 import { causeOf, type LogFields, logRequest, type WriteLine } from "./log-request.ts";
 
 /** What handlers get from outside: nothing in `_tally` reaches for it by itself. */
@@ -13,6 +14,8 @@ export interface Deps {
   /** Milliseconds since 1970. */
   now: () => number;
   knownUsers: KnownUsers;
+  /** Deadlines that all requests share. */
+  patience: Patience;
   /** Keeps the isolate alive for work that outlives the response. */
   waitUntil: (work: Promise<unknown>) => void;
 }
@@ -165,6 +168,7 @@ function connect(surroundings: Surroundings): Deps {
     fetch: surroundings.fetch ?? fetch,
     now: surroundings.now ?? Date.now,
     knownUsers: new KnownUsers(),
+    patience: new Patience(),
     waitUntil: surroundings.waitUntil ?? (() => {}),
   };
 }

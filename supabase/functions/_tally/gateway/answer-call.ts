@@ -23,7 +23,8 @@ export async function answerCall(
   detours: Detours,
   context: RequestContext,
 ): Promise<Response> {
-  let stopKeeping = keepHold(admitted.ledger, admitted.holdId);
+  const { patience } = context.deps;
+  let stopKeeping = keepHold(admitted.ledger, admitted.holdId, patience);
   const { fallBack } = detours;
   let isStreaming = false;
   try {
@@ -32,7 +33,7 @@ export async function answerCall(
       fallBack: fallBack && (async (attempts) => {
         stopKeeping();
         const next = await fallBack(attempts);
-        if (next !== null) stopKeeping = keepHold(next.ledger, next.holdId);
+        if (next !== null) stopKeeping = keepHold(next.ledger, next.holdId, patience);
         return next;
       }),
     }, context);
@@ -91,6 +92,7 @@ async function passOnAnswer(
 ): Promise<Response> {
   const { request, deps } = context;
   const bytes = await readAnswer(answer, {
+    patience: deps.patience,
     clientGone: request.signal,
     timeoutMs: deps.env.upstreamTimeoutMs,
   });
@@ -134,6 +136,7 @@ function passOnStream(
     reader: running.endpoint.createStreamReader(running.call.request),
     splitter,
     hidesUsage: running.call.request.hidesUsage,
+    patience: deps.patience,
     idleMs: deps.env.upstreamTimeoutMs,
     clientGone: request.signal,
     abortUpstream: abort,

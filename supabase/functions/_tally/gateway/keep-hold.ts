@@ -1,3 +1,4 @@
+import type { Patience } from "../keep-deadlines.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** How long a hold lasts without a sign of life, in seconds. */
@@ -11,10 +12,14 @@ export const HOLD_SECONDS = 600;
 export function keepHold(
   ledger: Ledger,
   holdId: string,
+  patience: Patience,
   seconds = HOLD_SECONDS,
 ): () => void {
-  const timer = setInterval(() => {
-    ledger.extend(holdId, seconds).catch(() => {});
-  }, seconds * 500);
-  return () => clearInterval(timer);
+  const wait = () =>
+    patience.set(seconds * 500, () => {
+      ledger.extend(holdId, seconds).catch(() => {});
+      stop = wait();
+    });
+  let stop = wait();
+  return () => stop();
 }

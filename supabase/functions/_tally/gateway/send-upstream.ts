@@ -1,3 +1,4 @@
+import type { Patience } from "../keep-deadlines.ts";
 import { readPieces } from "../read-pieces.ts";
 
 /** A request as the provider gets it. */
@@ -18,26 +19,33 @@ export type UpstreamResult =
   }
   | { kind: "unsent" | "unreachable" | "aborted" | "timeout"; cause: unknown };
 
+/** How long a provider is waited for, and for whom. */
+export interface UpstreamOptions {
+  fetch: typeof fetch;
+  patience: Patience;
+  clientGone: AbortSignal;
+  timeoutMs: number;
+}
+
 /**
  * Sends a request to a provider. It ends early when the client leaves, and when the provider has
  * not begun to answer after `timeoutMs`. Redirects are not followed: a key must not travel.
  */
 export async function sendUpstream(
   request: UpstreamRequest,
-  options: { fetch: typeof fetch; clientGone: AbortSignal; timeoutMs: number },
+  { fetch, patience, clientGone, timeoutMs }: UpstreamOptions,
 ): Promise<UpstreamResult> {
-  const { clientGone, timeoutMs } = options;
   if (clientGone.aborted) return { kind: "unsent", cause: clientGone.reason };
   const controller = new AbortController();
   let isLate = false;
-  const timer = setTimeout(() => {
+  const isMet = patience.set(timeoutMs, () => {
     isLate = true;
     controller.abort();
-  }, timeoutMs);
+  });
   const abort = () => controller.abort();
   clientGone.addEventListener("abort", abort);
   try {
-    const response = await options.fetch(request.url, {
+    const response = await fetch(request.url, {
       method: request.method,
       headers: request.headers,
       ...(request.method === "POST" && { body: request.body }),
@@ -49,7 +57,7 @@ export async function sendUpstream(
     if (isLate) return { kind: "timeout", cause };
     return { kind: clientGone.aborted ? "aborted" : "unreachable", cause };
   } finally {
-    clearTimeout(timer);
+    isMet();
     clientGone.removeEventListener("abort", abort);
   }
 }
@@ -62,7 +70,7 @@ export async function sendUpstream(
  */
 export async function readAnswer(
   { response, abort }: Extract<UpstreamResult, { kind: "answer" }>,
-  { clientGone, timeoutMs }: { clientGone: AbortSignal; timeoutMs: number },
+  { patience, clientGone, timeoutMs }: Omit<UpstreamOptions, "fetch">,
 ): Promise<Uint8Array<ArrayBuffer> | "aborted" | "timeout" | "failed"> {
   const reader = response.body && readPieces(response.body);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -74,7 +82,7 @@ export async function readAnswer(
     reader?.cancel().catch(() => {});
   };
   const leave = () => stop("aborted");
-  const timer = setTimeout(() => stop("timeout"), timeoutMs);
+  const isMet = patience.set(timeoutMs, () => stop("timeout"));
   clientGone.addEventListener("abort", leave);
   try {
     if (clientGone.aborted) leave();
@@ -87,7 +95,7 @@ export async function readAnswer(
   } catch {
     return stopped ?? "failed";
   } finally {
-    clearTimeout(timer);
+    isMet();
     clientGone.removeEventListener("abort", leave);
   }
   const [only] = chunks;

@@ -1,6 +1,7 @@
 import type { TextCounter } from "../count-text.ts";
 import { toTallyError } from "../errors.ts";
 import type { RequestContext } from "../handle-request.ts";
+import type { Patience } from "../keep-deadlines.ts";
 import type { EndpointAdapter } from "./adapter.ts";
 import { buildEvents, type CallEnd, type MeteredCall } from "./build-event.ts";
 import type { EmittedText } from "./emitted-text.ts";
@@ -61,19 +62,15 @@ export async function settleCall(
   });
   finishAfter(settled);
   deps.waitUntil(settled);
-  return await withPatience(settled);
+  return await withPatience(settled, deps.patience);
 }
 
-async function withPatience<Result>(
+function withPatience<Result>(
   work: Promise<Result>,
+  patience: Patience,
 ): Promise<Result | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooLong = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), SETTLE_PATIENCE_MS);
+  return new Promise((resolve, reject) => {
+    const isDone = patience.set(SETTLE_PATIENCE_MS, () => resolve(null));
+    work.then(resolve, reject).finally(isDone);
   });
-  try {
-    return await Promise.race([work, tooLong]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,14 +1,18 @@
-/** Stops a provider that says nothing for too long, with one timer for a whole stream. */
+import type { Patience } from "../keep-deadlines.ts";
+
+/** Stops a provider that says nothing for too long, with one deadline at a time for a whole stream. */
 export class SilenceWatch {
   /** What the client is told of it. */
   silence: Error | undefined;
   readonly #idleMs: number;
+  readonly #patience: Patience;
   readonly #stop: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #letGo: (() => void) | undefined;
   #since = 0;
   #isWaiting = false;
 
-  constructor(idleMs: number, stop: () => void) {
+  constructor(patience: Patience, idleMs: number, stop: () => void) {
+    this.#patience = patience;
     this.#idleMs = idleMs;
     this.#stop = stop;
   }
@@ -17,7 +21,7 @@ export class SilenceWatch {
   begin(): void {
     this.#since = performance.now();
     this.#isWaiting = true;
-    this.#timer ??= setTimeout(() => this.#look(), this.#idleMs);
+    this.#letGo ??= this.#patience.set(this.#idleMs, () => this.#look());
   }
 
   /** It has spoken; until the client wants more, the silence is the client's. */
@@ -25,17 +29,18 @@ export class SilenceWatch {
     this.#isWaiting = false;
   }
 
-  /** Lets go of the timer. */
+  /** Lets go of the deadline. */
   end(): void {
-    clearTimeout(this.#timer);
+    this.#letGo?.();
   }
 
   #look(): void {
-    this.#timer = undefined;
+    this.#letGo = undefined;
     if (!this.#isWaiting) return;
     const left = this.#idleMs - (performance.now() - this.#since);
     if (left > 0) {
-      this.#timer = setTimeout(() => this.#look(), left);
+      const timer = setTimeout(() => this.#look(), left);
+      this.#letGo = () => clearTimeout(timer);
       return;
     }
     this.silence = new Error(`The provider was silent for ${this.#idleMs} ms.`);
