@@ -660,22 +660,16 @@ language plpgsql volatile security definer set search_path = '' set jit = off
   set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_answers tally.gateway_settlement[] := '{}'::tally.gateway_settlement[];
+  v_answers tally.gateway_settlement[];
   v_each record;
   v_answer jsonb;
   v_message text;
   v_detail text;
   v_hint text;
 begin
-  begin
-    v_answers := array(
-      select s from tally.settle_open_holds(settle_gateway_calls.calls) as s
-      where tally.is_operator());
-  exception when others then
-    if not tally.is_about_call(sqlstate) then
-      raise;
-    end if;
-  end;
+  v_answers := array(
+    select s from tally.settle_open_holds(settle_gateway_calls.calls) as s
+    where tally.is_operator());
   -- The others one by one, in the order of their holds: what is wrong with one is its own.
   for v_each in
     select c.place, c.value from jsonb_array_elements(settle_gateway_calls.calls)
