@@ -157,60 +157,71 @@ comment on function tally.apply_gateway_policies(uuid, text, text) is
 revoke execute on function tally.apply_gateway_policies(uuid, text, text)
   from public, anon, authenticated;
 
-create function tally.gateway_terms(
-  request jsonb, call jsonb, out limits tally.gateway_limits, out provider_key text,
-  out has_key boolean, out is_byok boolean)
+create type tally.gateway_terms as (
+  limits tally.gateway_limits,
+  provider_key text,
+  has_key boolean,
+  is_byok boolean
+);
+comment on type tally.gateway_terms is
+  'What a call must keep to, the organization''s own key for the provider, whether there is any key for it, and whether that is not the operator''s.';
+
+create function tally.find_gateway_terms(request jsonb, call jsonb)
+returns tally.gateway_terms
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
-  v_organization_id constant uuid := (gateway_terms.request ->> 'organization_id')::uuid;
-  v_provider constant text := gateway_terms.request ->> 'provider';
+  v_organization_id constant uuid := (find_gateway_terms.request ->> 'organization_id')::uuid;
+  v_provider constant text := find_gateway_terms.request ->> 'provider';
   v_scopes text[];
   v_event_id uuid;
   v_has_policy boolean;
+  v_has_key boolean;
+  v_terms tally.gateway_terms;
 begin
   -- Whoever calls was looked at before the call was read; this is what counts, so that a key ends
   -- at once when it is revoked. As tally.verify_api_key does, whose plan would be made anew by each
   -- call.
   select
-    case when gateway_terms.call ? 'api_key' then (
+    case when find_gateway_terms.call ? 'api_key' then (
       select k.scopes from public.api_keys as k
-      where k.key_hash = sha256(convert_to(gateway_terms.call ->> 'api_key', 'UTF8'))
+      where k.key_hash = sha256(convert_to(find_gateway_terms.call ->> 'api_key', 'UTF8'))
         and k.organization_id = v_organization_id and k.revoked_at is null
         and (k.expires_at is null or k.expires_at > now()))
     end,
-    case when gateway_terms.call ? 'idempotency_key' then (
+    case when find_gateway_terms.call ? 'idempotency_key' then (
       select k.event_id from tally.idempotency_keys as k
       where k.organization_id = v_organization_id
-        and k.idempotency_key = gateway_terms.call ->> 'idempotency_key')
+        and k.idempotency_key = find_gateway_terms.call ->> 'idempotency_key')
     end,
     exists (select from public.gateway_policies as p where p.organization_id = v_organization_id),
     exists (
       select from tally.provider_keys as k
       where k.organization_id = v_organization_id and k.provider = v_provider)
-  into v_scopes, v_event_id, v_has_policy, gateway_terms.has_key;
+  into v_scopes, v_event_id, v_has_policy, v_has_key;
   if v_event_id is not null
-    or gateway_terms.call ? 'api_key' and coalesce('gateway' <> all (v_scopes), true)
-    or gateway_terms.call ? 'member_id'
-    and tally.role_in((gateway_terms.call ->> 'member_id')::uuid, v_organization_id) is null
+    or find_gateway_terms.call ? 'api_key' and coalesce('gateway' <> all (v_scopes), true)
+    or find_gateway_terms.call ? 'member_id'
+    and tally.role_in((find_gateway_terms.call ->> 'member_id')::uuid, v_organization_id) is null
   then
-    perform tally.refuse_gateway_caller(gateway_terms.call, v_scopes, v_event_id);
+    perform tally.refuse_gateway_caller(find_gateway_terms.call, v_scopes, v_event_id);
   end if;
   if v_has_policy then
-    gateway_terms.limits := tally.apply_gateway_policies(v_organization_id, v_provider,
-      gateway_terms.request ->> 'model');
+    v_terms.limits := tally.apply_gateway_policies(v_organization_id, v_provider,
+      find_gateway_terms.request ->> 'model');
   end if;
-  if gateway_terms.has_key and not gateway_terms.call ? 'has_own_key' then
-    gateway_terms.provider_key := tally.provider_key(v_organization_id, v_provider);
+  if v_has_key and not find_gateway_terms.call ? 'has_own_key' then
+    v_terms.provider_key := tally.provider_key(v_organization_id, v_provider);
   end if;
-  gateway_terms.is_byok := gateway_terms.provider_key is not null
-    or gateway_terms.call ? 'has_own_key';
-  gateway_terms.has_key := gateway_terms.is_byok or gateway_terms.call ? 'has_operator_key';
+  v_terms.is_byok := v_terms.provider_key is not null
+    or find_gateway_terms.call ? 'has_own_key';
+  v_terms.has_key := v_terms.is_byok or find_gateway_terms.call ? 'has_operator_key';
+  return v_terms;
 end;
 $$;
-comment on function tally.gateway_terms(jsonb, jsonb) is
+comment on function tally.find_gateway_terms(jsonb, jsonb) is
   'What a caller may do and with which key for the provider, after a look at who calls and at the policies; raises why he may not call.';
-revoke execute on function tally.gateway_terms(jsonb, jsonb) from public, anon, authenticated;
+revoke execute on function tally.find_gateway_terms(jsonb, jsonb) from public, anon, authenticated;
 
 create function tally.admit_gateway_call(request jsonb, call jsonb)
 returns jsonb
@@ -219,8 +230,8 @@ language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   v_organization_id constant uuid := (admit_gateway_call.request ->> 'organization_id')::uuid;
-  v_terms constant record :=
-    tally.gateway_terms(admit_gateway_call.request, admit_gateway_call.call);
+  v_terms constant tally.gateway_terms :=
+    tally.find_gateway_terms(admit_gateway_call.request, admit_gateway_call.call);
   v_limits constant tally.gateway_limits := v_terms.limits;
   v_wait numeric;
   v_request jsonb := admit_gateway_call.request;
@@ -285,7 +296,8 @@ language plpgsql stable security definer set search_path = ''
 as $$
 declare
   -- What calls of one caller to one model differ in, without another quota or another rule.
-  v_own constant text[] := '{input_tokens,max_output_tokens,operation,session_id,workflow_id,execution_id}';
+  v_own constant text[] := array['input_tokens', 'max_output_tokens', 'operation', 'session_id',
+    'workflow_id', 'execution_id'];
   v_call constant jsonb := request_alike.calls #> '{0,1}';
   v_shared constant jsonb := (request_alike.calls #> '{0,0}') - v_own;
   r tally.reserve_request;
@@ -315,7 +327,7 @@ as $$
 declare
   r tally.reserve_request := tally.request_alike(hold_calls_alike.calls);
   v_at constant timestamptz := now();
-  v_terms record;
+  v_terms tally.gateway_terms;
   v_limits tally.gateway_limits;
   v_room record;
   v_cost numeric;
@@ -329,7 +341,7 @@ begin
   if r.organization_id is null then
     return;
   end if;
-  v_terms := tally.gateway_terms(
+  v_terms := tally.find_gateway_terms(
     hold_calls_alike.calls #> '{0,0}', hold_calls_alike.calls #> '{0,1}');
   v_limits := v_terms.limits;
   r.is_byok := nullif(v_terms.is_byok, false);
@@ -382,7 +394,8 @@ begin
     'retries', coalesce(v_limits.max_retries, 0), 'fallback', v_limits.fallback));
   return query
   select v_answer || jsonb_strip_nulls(jsonb_build_object('hold_id', c.hold_id,
-    'headroom', v_headroom || jsonb_build_object('held', c.amounts ->> (v_headroom ->> 'metric'))))
+    'headroom', v_headroom
+      || jsonb_build_object('held', c.amounts ->> (v_headroom ->> 'metric'))))
   from unnest(v_holds, v_amounts) as c (hold_id, amounts);
 end;
 $$;
@@ -415,7 +428,8 @@ declare
   v_hint text;
 begin
   begin
-    return query select a.answer from tally.hold_calls_alike(admit_gateway_calls.calls) as a (answer);
+    return query
+    select a.answer from tally.hold_calls_alike(admit_gateway_calls.calls) as a (answer);
     if found then
       return;
     end if;
@@ -424,7 +438,7 @@ begin
       raise;
     end if;
   end;
-  -- One after the other: exactly as many are admitted as fit, and what is wrong with one is its own.
+  -- One after the other: exactly as many are admitted as fit, what is wrong with one is its own.
   for v_each in
     select c.value from jsonb_array_elements(admit_gateway_calls.calls) as c
   loop
@@ -563,18 +577,20 @@ begin
   return query
   with asked as materialized (
     select c.place, (c.value ->> 0)::uuid as hold_id, c.value -> 1 as event, c.value -> 2 as more,
-      count(*) over (partition by c.value ->> 0) + count(*) over (partition by c.value #>> '{1,id}')
-        as namesakes
+      count(*) over (partition by c.value ->> 0) as of_its_hold,
+      count(*) over (partition by c.value #>> '{1,id}') as of_its_id
     from jsonb_array_elements(settle_open_holds.calls) with ordinality as c (value, place)
   ),
   checked as materialized (
-    select a.place, a.event as raw, a.more, h.id as hold_id, h.quota_ids, h.amounts, k.event, k.price_id,
-      k.priced_model
+    select a.place, a.event as raw, a.more, h.id as hold_id, h.quota_ids, h.amounts, k.event,
+      k.price_id, k.priced_model
     from asked as a
     -- By its key: whatever the planner thinks of how many are open.
-    cross join lateral (select o.* from public.usage_holds as o where o.id = a.hold_id offset 0) as h
+    cross join lateral (
+      select o.* from public.usage_holds as o where o.id = a.hold_id offset 0
+    ) as h
     cross join lateral tally.check_event(a.event, now(), null, tally.event_of_hold(h)) as k
-    where a.namesakes = 2 and a.event ? 'id' and h.state = 'open'
+    where a.of_its_hold = 1 and a.of_its_id = 1 and a.event ? 'id' and h.state = 'open'
       and not a.more ?| '{is_late,others}'::text[]
       and k.problem is null and (k.event).idempotency_key is null
       and (k.event).organization_id = h.organization_id
