@@ -1,6 +1,6 @@
 -- Rollups: the events counted in 15-minute buckets (UTC), so that days form in any timezone, and in
--- whole days (UTC) for what is long. tally.fold feeds them; readers add what is pending, so they
--- are exact.
+-- whole days and weeks (UTC) for what is long. tally.fold feeds them; readers add what is pending,
+-- so they are exact.
 
 create table tally.usage_dimensions (
   organization_id uuid not null,
@@ -63,8 +63,10 @@ create table tally.usage_rollups_of_hours partition of tally.usage_rollups for v
   with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 create table tally.usage_rollups_of_days partition of tally.usage_rollups for values in (1440)
   with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+create table tally.usage_rollups_of_weeks partition of tally.usage_rollups for values in (10080)
+  with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 comment on table tally.usage_rollups is
-  'Sums of events and adjustments by bucket. actor_id 0: everybody. minutes: 15, 60 or 1440, the length of the bucket. dimension_id 0: all dimensions together. Of an actor and all dimensions together there is no 15, of an actor by dimension no 60.';
+  'Sums of events and adjustments by bucket. actor_id 0: everybody. minutes: 15, 60, 1440 or 10080, the length of the bucket. dimension_id 0: all dimensions together. Of an actor and all dimensions together there is no 15, of an actor by dimension no 60. 10080, seven days from a Thursday on, is of actors and all dimensions together only.';
 comment on column tally.usage_rollups.cache_write_tokens is 'Of the 5-minute and the 1-hour class.';
 comment on column tally.usage_rollups.duration_ms is
   'Sum of the durations of duration_count events.';
@@ -98,11 +100,12 @@ alter table tally.usage_rollups enable row level security;
 alter table tally.usage_rollups_of_quarters enable row level security;
 alter table tally.usage_rollups_of_hours enable row level security;
 alter table tally.usage_rollups_of_days enable row level security;
+alter table tally.usage_rollups_of_weeks enable row level security;
 alter table tally.duration_rollups enable row level security;
 alter table tally.changed_hours enable row level security;
-revoke all on tally.usage_dimensions, tally.usage_actors, tally.usage_rollups, tally.usage_rollups_of_quarters,
-  tally.usage_rollups_of_hours, tally.usage_rollups_of_days, tally.duration_rollups,
-  tally.changed_hours
+revoke all on tally.usage_dimensions, tally.usage_actors, tally.usage_rollups,
+  tally.usage_rollups_of_quarters, tally.usage_rollups_of_hours, tally.usage_rollups_of_days,
+  tally.usage_rollups_of_weeks, tally.duration_rollups, tally.changed_hours
   from anon, authenticated, service_role;
 -- Read through the invoker view usage_summary; the schema itself is not exposed.
 grant select on tally.usage_dimensions, tally.usage_rollups to authenticated, service_role;
@@ -250,14 +253,163 @@ create type tally.counted as (
   duration_ms bigint
 );
 comment on type tally.counted is
-  'Sums of the events of one 15-minute bucket that agree in every attribute, in who made them and in the slot of their duration.';
+  'An event or an adjustment as rollups count it, or a sum of some of one 15-minute bucket that agree in every attribute, in who made them and in the slot of their duration.';
 
-create function tally.add_to_rollups(organization_id uuid, counted tally.counted[])
+create type tally.placed as (
+  organization_id uuid,
+  actor_id bigint,
+  bucket_start timestamptz,
+  dimension_id bigint,
+  slot integer,
+  request_count bigint,
+  input_tokens bigint,
+  output_tokens bigint,
+  cache_read_tokens bigint,
+  cache_write_tokens bigint,
+  reasoning_tokens bigint,
+  units numeric,
+  cost_usd numeric,
+  unpriced_count bigint,
+  duration_ms bigint
+);
+comment on type tally.placed is
+  'What tally.counted holds, its attributes and its actor by their ids.';
+
+-- sum() keeps some hundred bytes for each sum that it is at; these keep the sum.
+create aggregate tally.add_up(bigint) (sfunc = int8pl, stype = bigint, initcond = '0');
+comment on aggregate tally.add_up(bigint) is 'A sum, 0 of nothing, in little memory.';
+revoke execute on function tally.add_up(bigint) from public, anon, authenticated;
+create aggregate tally.add_up(numeric) (sfunc = numeric_add, stype = numeric, initcond = '0');
+comment on aggregate tally.add_up(numeric) is 'A sum, 0 of nothing, in little memory.';
+revoke execute on function tally.add_up(numeric) from public, anon, authenticated;
+
+create function tally.usage_levels(placed tally.placed[])
+returns setof tally.usage_rollups
+language plpgsql stable security definer set search_path = '' set jit = off
+  set work_mem = '32MB' set enable_hashagg = off
+  set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+  return query
+  -- Each level from the next finer one.
+  with quarters as materialized (
+    select p.organization_id, p.actor_id, p.bucket_start, p.dimension_id,
+      date_bin('1 hour', p.bucket_start, timestamptz 'epoch') as hour,
+      date_bin('1 day', p.bucket_start, timestamptz 'epoch') as day,
+      tally.add_up(p.request_count) as request_count, tally.add_up(p.input_tokens) as input_tokens,
+      tally.add_up(p.output_tokens) as output_tokens,
+      tally.add_up(p.cache_read_tokens) as cache_read_tokens,
+      tally.add_up(p.cache_write_tokens) as cache_write_tokens,
+      tally.add_up(p.reasoning_tokens) as reasoning_tokens, tally.add_up(p.units) as units,
+      tally.add_up(p.cost_usd) as cost_usd, tally.add_up(p.unpriced_count) as unpriced_count,
+      tally.add_up(case when p.slot is null then 0 else p.request_count end) as duration_count,
+      tally.add_up(coalesce(p.duration_ms, 0)) as duration_ms
+    from unnest(usage_levels.placed) as p
+    group by p.organization_id, p.actor_id, p.bucket_start, p.dimension_id
+  ),
+  finer as materialized (
+    select q.organization_id, coalesce(q.actor_id, 0) as actor_id,
+      case when grouping(q.day) = 0 then 1440 when grouping(q.hour) = 0 then 60 else 15 end
+        as minutes,
+      coalesce(q.bucket_start, q.hour, q.day) as bucket_start,
+      coalesce(q.dimension_id, 0) as dimension_id,
+      tally.add_up(q.request_count) as request_count, tally.add_up(q.input_tokens) as input_tokens,
+      tally.add_up(q.output_tokens) as output_tokens,
+      tally.add_up(q.cache_read_tokens) as cache_read_tokens,
+      tally.add_up(q.cache_write_tokens) as cache_write_tokens,
+      tally.add_up(q.reasoning_tokens) as reasoning_tokens, tally.add_up(q.units) as units,
+      tally.add_up(q.cost_usd) as cost_usd, tally.add_up(q.unpriced_count) as unpriced_count,
+      tally.add_up(q.duration_count) as duration_count, tally.add_up(q.duration_ms) as duration_ms
+    from quarters as q
+    group by q.organization_id, grouping sets ((q.bucket_start, q.dimension_id),
+      (q.actor_id, q.day, q.dimension_id), (q.actor_id, q.hour))
+  ),
+  coarser as materialized (
+    select f.*, date_bin('1 hour', f.bucket_start, timestamptz 'epoch') as hour,
+      date_bin('1 day', f.bucket_start, timestamptz 'epoch') as day,
+      date_bin('7 days', f.bucket_start, timestamptz 'epoch') as week
+    from finer as f
+    where f.minutes <> 60
+  )
+  select q.organization_id, q.actor_id, 15, q.bucket_start, q.dimension_id,
+    q.request_count, q.input_tokens, q.output_tokens, q.cache_read_tokens, q.cache_write_tokens,
+    q.reasoning_tokens, q.units, q.cost_usd, q.unpriced_count, q.duration_count, q.duration_ms
+  from quarters as q
+  union all
+  select f.* from finer as f
+  union all
+  select c.organization_id, c.actor_id,
+    case when grouping(c.day) = 0 then 1440 else 10080 end, coalesce(c.day, c.week), 0,
+    tally.add_up(c.request_count) as request_count, tally.add_up(c.input_tokens) as input_tokens,
+    tally.add_up(c.output_tokens) as output_tokens,
+    tally.add_up(c.cache_read_tokens) as cache_read_tokens,
+    tally.add_up(c.cache_write_tokens) as cache_write_tokens,
+    tally.add_up(c.reasoning_tokens) as reasoning_tokens, tally.add_up(c.units) as units,
+    tally.add_up(c.cost_usd) as cost_usd, tally.add_up(c.unpriced_count) as unpriced_count,
+    tally.add_up(c.duration_count) as duration_count, tally.add_up(c.duration_ms) as duration_ms
+  from coarser as c
+  where c.minutes = 1440
+  group by c.organization_id, c.actor_id, grouping sets ((c.day), (c.week))
+  union all
+  select c.organization_id, 0,
+    case when grouping(c.day) = 0 then 1440 when grouping(c.hour) = 0 then 60 else 15 end,
+    coalesce(c.bucket_start, c.hour, c.day), coalesce(c.dimension_id, 0),
+    tally.add_up(c.request_count) as request_count, tally.add_up(c.input_tokens) as input_tokens,
+    tally.add_up(c.output_tokens) as output_tokens,
+    tally.add_up(c.cache_read_tokens) as cache_read_tokens,
+    tally.add_up(c.cache_write_tokens) as cache_write_tokens,
+    tally.add_up(c.reasoning_tokens) as reasoning_tokens, tally.add_up(c.units) as units,
+    tally.add_up(c.cost_usd) as cost_usd, tally.add_up(c.unpriced_count) as unpriced_count,
+    tally.add_up(c.duration_count) as duration_count, tally.add_up(c.duration_ms) as duration_ms
+  from coarser as c
+  where c.minutes = 15
+  group by c.organization_id, grouping sets ((c.hour, c.dimension_id), (c.day, c.dimension_id),
+    (c.bucket_start), (c.hour), (c.day));
+end;
+$$;
+comment on function tally.usage_levels(tally.placed[]) is
+  'Every row of tally.usage_rollups that counted events come to.';
+revoke execute on function tally.usage_levels(tally.placed[]) from public, anon, authenticated;
+
+create function tally.duration_levels(placed tally.placed[])
+returns setof tally.duration_rollups
+language plpgsql stable security definer set search_path = '' set jit = off
+  set work_mem = '32MB' set enable_hashagg = off
+  set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with quarters as materialized (
+    select p.organization_id, p.bucket_start, p.dimension_id, p.slot,
+      date_bin('1 hour', p.bucket_start, timestamptz 'epoch') as hour,
+      date_bin('1 day', p.bucket_start, timestamptz 'epoch') as day,
+      tally.add_up(p.request_count) as request_count
+    from unnest(duration_levels.placed) as p
+    where p.slot is not null
+    group by p.organization_id, p.bucket_start, p.dimension_id, p.slot
+  )
+  select q.organization_id, 15, q.bucket_start, q.dimension_id, q.slot, q.request_count
+  from quarters as q
+  union all
+  select q.organization_id, case when grouping(q.day) = 0 then 1440 else 60 end,
+    coalesce(q.hour, q.day), coalesce(q.dimension_id, 0), q.slot, tally.add_up(q.request_count)
+  from quarters as q
+  group by q.organization_id, q.slot, grouping sets ((q.day, q.dimension_id), (q.hour), (q.day));
+end;
+$$;
+comment on function tally.duration_levels(tally.placed[]) is
+  'Every row of tally.duration_rollups that counted events come to.';
+revoke execute on function tally.duration_levels(tally.placed[]) from public, anon, authenticated;
+
+create function tally.name_counted(organization_id uuid, counted tally.counted[])
 returns void
 language plpgsql volatile security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_organization_id uuid := add_to_rollups.organization_id;
+  v_organization_id uuid := name_counted.organization_id;
 begin
   insert into tally.usage_dimensions (organization_id, key, provider, model, tool_name, operation,
     resource_type, service_tier, status, unit_type, is_byok)
@@ -269,7 +421,7 @@ begin
     from (
       select distinct c.provider, c.model, c.tool_name, c.operation, c.resource_type,
         c.service_tier, c.status, c.unit_type, c.is_byok
-      from unnest(add_to_rollups.counted) as c
+      from unnest(name_counted.counted) as c
     ) as g
   ) as k
   where not exists (
@@ -280,73 +432,98 @@ begin
   select v_organization_id, k.key, k.user_id, k.api_key_id
   from (
     select g.user_id, g.api_key_id, tally.actor_key(g.user_id, g.api_key_id) as key
-    from (select distinct c.user_id, c.api_key_id from unnest(add_to_rollups.counted) as c) as g
+    from (select distinct c.user_id, c.api_key_id from unnest(name_counted.counted) as c) as g
   ) as k
   where not exists (
     select from tally.usage_actors as a where a.organization_id = v_organization_id
       and a.key = k.key
   );
+end;
+$$;
+comment on function tally.name_counted(uuid, tally.counted[]) is
+  'Makes the dimensions and actors of counted events that their organization did not have yet.';
+revoke execute on function tally.name_counted(uuid, tally.counted[])
+  from public, anon, authenticated;
 
-  with counted as materialized (
-    select c.*, date_bin('1 hour', c.bucket_start, timestamptz 'epoch') as hour,
-      date_bin('1 day', c.bucket_start, timestamptz 'epoch') as day, d.id as dimension_id,
-      a.id as actor_id
-    from unnest(add_to_rollups.counted) as c
-    join tally.usage_dimensions as d
-      on d.organization_id = v_organization_id
-      and d.key = tally.dimension_key(c.provider, c.model, c.tool_name, c.operation,
-        c.resource_type, c.service_tier, c.status, c.unit_type, c.is_byok)
-    join tally.usage_actors as a
-      on a.organization_id = v_organization_id and a.key = tally.actor_key(c.user_id, c.api_key_id)
-  ),
-  timed as (
-    insert into tally.duration_rollups as r (organization_id, minutes, bucket_start, dimension_id,
-      slot, request_count)
-    select v_organization_id, b.minutes, b.bucket_start, b.dimension_id, c.slot,
-      sum(c.request_count)
+create function tally.place_counted(organization_id uuid, counted tally.counted[])
+returns tally.placed[]
+language plpgsql stable security definer set search_path = '' set jit = off
+  set work_mem = '32MB' set enable_nestloop = off set enable_mergejoin = off
+  set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_organization_id uuid := place_counted.organization_id;
+begin
+  -- The key of a dimension is dear: it is made once for each, what else is like it is found by a
+  -- hash that the server makes of a row.
+  return array(
+    with counted as materialized (
+      select c.*, hash_record_extended(row(c.provider, c.model, c.tool_name, c.operation,
+          c.resource_type, c.service_tier, c.status, c.unit_type, c.is_byok), 0) as hash,
+        hash_record_extended(row(c.user_id, c.api_key_id), 0) as actor_hash
+      from unnest(place_counted.counted) as c
+    ),
+    dimensions as materialized (
+      select g.*, (
+        select d.id from tally.usage_dimensions as d
+        where d.organization_id = v_organization_id
+          and d.key = tally.dimension_key(g.provider, g.model, g.tool_name, g.operation,
+            g.resource_type, g.service_tier, g.status, g.unit_type, g.is_byok)
+      ) as id
+      from (
+        select distinct c.hash, c.provider, c.model, c.tool_name, c.operation, c.resource_type,
+          c.service_tier, c.status, c.unit_type, c.is_byok
+        from counted as c
+      ) as g
+    ),
+    actors as materialized (
+      select g.*, (
+        select a.id from tally.usage_actors as a
+        where a.organization_id = v_organization_id
+          and a.key = tally.actor_key(g.user_id, g.api_key_id)
+      ) as id
+      from (select distinct c.actor_hash, c.user_id, c.api_key_id from counted as c) as g
+    )
+    select row(v_organization_id, coalesce(a.id, -1), c.bucket_start, coalesce(d.id, -1), c.slot,
+      c.request_count, c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens,
+      c.reasoning_tokens, c.units, c.cost_usd, c.unpriced_count, c.duration_ms)::tally.placed
     from counted as c
-    cross join lateral (
-      values (15, c.bucket_start, c.dimension_id), (1440, c.day, c.dimension_id), (60, c.hour, 0),
-        (1440, c.day, 0)
-    ) as b (minutes, bucket_start, dimension_id)
-    where c.slot is not null
-    group by b.minutes, b.bucket_start, b.dimension_id, c.slot
-    order by b.minutes, b.bucket_start, b.dimension_id, c.slot
-    on conflict on constraint slot_has_one_row_per_bucket
-    do update set request_count = r.request_count + excluded.request_count
-  ),
-  changed as (
-    insert into tally.changed_hours (organization_id, hour)
-    select distinct v_organization_id, date_bin('1 hour', c.bucket_start, timestamptz 'epoch')
-    from counted as c
-    where exists (select from public.billing_customers as b
-      where b.organization_id = v_organization_id)
-    on conflict do nothing
-  )
-  insert into tally.usage_rollups as r (organization_id, actor_id, minutes, bucket_start,
-    dimension_id, request_count, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
-    reasoning_tokens, units, cost_usd, unpriced_count, duration_count, duration_ms)
-  select v_organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id,
-    sum(c.request_count), sum(c.input_tokens), sum(c.output_tokens), sum(c.cache_read_tokens),
-    sum(c.cache_write_tokens), sum(c.reasoning_tokens), sum(c.units), sum(c.cost_usd),
-    sum(c.unpriced_count), coalesce(sum(c.request_count) filter (where c.slot is not null), 0),
-    coalesce(sum(c.duration_ms), 0)
-  from counted as c
-  cross join lateral (
-    values
-      (0::bigint, 15, c.bucket_start, c.dimension_id),
-      (0, 60, c.hour, c.dimension_id),
-      (0, 1440, c.day, c.dimension_id),
-      (0, 15, c.bucket_start, 0),
-      (0, 60, c.hour, 0),
-      (0, 1440, c.day, 0),
-      (c.actor_id, 15, c.bucket_start, c.dimension_id),
-      (c.actor_id, 1440, c.day, c.dimension_id),
-      (c.actor_id, 60, c.hour, 0),
-      (c.actor_id, 1440, c.day, 0)
-  ) as b (actor_id, minutes, bucket_start, dimension_id)
-  group by b.actor_id, b.minutes, b.bucket_start, b.dimension_id
-  order by b.actor_id, b.minutes, b.bucket_start, b.dimension_id
+    join dimensions as d on d.hash = c.hash
+      and row(d.provider, d.model, d.tool_name, d.operation, d.resource_type, d.service_tier,
+        d.status, d.unit_type, d.is_byok)
+      is not distinct from row(c.provider, c.model, c.tool_name, c.operation, c.resource_type,
+        c.service_tier, c.status, c.unit_type, c.is_byok)
+    join actors as a on a.actor_hash = c.actor_hash
+      and row(a.user_id, a.api_key_id) is not distinct from row(c.user_id, c.api_key_id)
+  );
+end;
+$$;
+comment on function tally.place_counted(uuid, tally.counted[]) is
+  'Counted events by the ids of their dimensions and actors; -1 where there is none yet.';
+revoke execute on function tally.place_counted(uuid, tally.counted[])
+  from public, anon, authenticated;
+
+create function tally.add_to_rollups(organization_id uuid, counted tally.counted[])
+returns void
+language plpgsql volatile security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_organization_id uuid := add_to_rollups.organization_id;
+  v_placed tally.placed[];
+begin
+  perform tally.name_counted(v_organization_id, add_to_rollups.counted);
+  v_placed := tally.place_counted(v_organization_id, add_to_rollups.counted);
+  insert into tally.duration_rollups as r
+  select l.*
+  from tally.duration_levels(v_placed) as l
+  order by l.minutes, l.bucket_start, l.dimension_id, l.slot
+  on conflict on constraint slot_has_one_row_per_bucket
+  do update set request_count = r.request_count + excluded.request_count;
+  insert into tally.usage_rollups as r
+  select l.*
+  from tally.usage_levels(v_placed) as l
+  order by l.actor_id, l.minutes, l.bucket_start, l.dimension_id
   on conflict on constraint rollup_has_one_row_per_bucket do update set
     request_count = r.request_count + excluded.request_count,
     input_tokens = r.input_tokens + excluded.input_tokens,
@@ -359,6 +536,14 @@ begin
     unpriced_count = r.unpriced_count + excluded.unpriced_count,
     duration_count = r.duration_count + excluded.duration_count,
     duration_ms = r.duration_ms + excluded.duration_ms;
+  if exists (
+    select from public.billing_customers as b where b.organization_id = v_organization_id
+  ) then
+    insert into tally.changed_hours (organization_id, hour)
+    select distinct v_organization_id, date_bin('1 hour', p.bucket_start, timestamptz 'epoch')
+    from unnest(v_placed) as p
+    on conflict do nothing;
+  end if;
 end;
 $$;
 comment on function tally.add_to_rollups(uuid, tally.counted[]) is
@@ -378,15 +563,11 @@ begin
   v_counted := array(
     select row(p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type,
       p.service_tier, p.status, p.unit_type, p.is_byok, p.user_id, p.api_key_id,
-      tally.duration_slot(p.duration_ms), sum(p.request_count), sum(p.input_tokens),
-      sum(p.output_tokens), sum(p.cache_read_tokens), sum(p.cache_write_tokens),
-      sum(p.reasoning_tokens), sum(p.units), sum(p.cost_usd), sum(p.unpriced_count),
-      sum(p.duration_ms))::tally.counted
+      tally.duration_slot(p.duration_ms), p.request_count, p.input_tokens, p.output_tokens,
+      p.cache_read_tokens, p.cache_write_tokens, p.reasoning_tokens, p.units, p.cost_usd,
+      p.unpriced_count, p.duration_ms)::tally.counted
     from tally.pending_buckets as p
     where p.organization_id = fold_rollups.organization_id and p.seq = any (fold_rollups.seqs)
-    group by p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type,
-      p.service_tier, p.status, p.unit_type, p.is_byok, p.user_id, p.api_key_id,
-      tally.duration_slot(p.duration_ms)
   );
   if cardinality(v_counted) > 0 then
     perform tally.add_to_rollups(fold_rollups.organization_id, v_counted);

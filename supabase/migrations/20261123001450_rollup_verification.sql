@@ -103,7 +103,7 @@ as $$
 begin
   return tstzrange(
     date_bin('1 day', whole_days.starts_at, timestamptz 'epoch'),
-    date_bin('1 day', whole_days.ends_at + interval '1 day' - interval '1 microsecond',
+    date_bin('1 day', whole_days.ends_at + interval '24 hours' - interval '1 microsecond',
       timestamptz 'epoch'));
 end;
 $$;
@@ -131,6 +131,353 @@ comment on function tally.kept_months(timestamptz, timestamptz) is
 revoke execute on function tally.kept_months(timestamptz, timestamptz)
   from public, anon, authenticated;
 
+create function tally.folded_counts(organization_id uuid, starts_at timestamptz,
+  ends_at timestamptz)
+returns tally.counted[]
+language plpgsql stable security definer set search_path = '' set jit = off
+  set enable_seqscan = off
+as $$
+begin
+  return array(
+    with pending as materialized (
+      select e.id
+      from tally.usage_deltas as d
+      cross join lateral unnest(d.event_ids || d.adjustment_ids) as e (id)
+      where d.organization_id = folded_counts.organization_id and e.id is not null
+    )
+    select row(b.bucket_start, b.provider, b.model, b.tool_name, b.operation, b.resource_type,
+      b.service_tier, b.status, b.unit_type, b.is_byok, b.user_id, b.api_key_id,
+      tally.duration_slot(b.duration_ms), b.request_count, b.input_tokens, b.output_tokens,
+      b.cache_read_tokens, b.cache_write_tokens, b.reasoning_tokens, b.units, b.cost_usd,
+      b.unpriced_count, b.duration_ms)::tally.counted
+    from tally.recorded_buckets as b
+    where b.organization_id = folded_counts.organization_id
+      and b.created_at >= folded_counts.starts_at and b.created_at < folded_counts.ends_at
+      and coalesce(b.event_id, b.adjustment_id) not in (select p.id from pending as p)
+  );
+end;
+$$;
+comment on function tally.folded_counts(uuid, timestamptz, timestamptz) is
+  'What the rollups of an organization must hold of a span, event by event.';
+revoke execute on function tally.folded_counts(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated;
+
+create function tally.organizations_with_use()
+returns setof uuid
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+as $$
+begin
+  return query
+  -- From each to the next by the index, however many rows one has.
+  with recursive organizations (id) as (
+    select '00000000-0000-0000-0000-000000000000'::uuid
+    union all
+    select least(
+      (select u.organization_id from public.token_usage as u where u.organization_id > o.id
+        order by u.organization_id limit 1),
+      (select r.organization_id from tally.usage_rollups as r where r.organization_id > o.id
+        order by r.organization_id limit 1),
+      (select r.organization_id from tally.duration_rollups as r where r.organization_id > o.id
+        order by r.organization_id limit 1))
+    from organizations as o
+    where o.id is not null
+  )
+  select o.id from organizations as o where o.id is not null;
+end;
+$$;
+comment on function tally.organizations_with_use() is
+  'Every organization that has events or rollups.';
+revoke execute on function tally.organizations_with_use() from public, anon, authenticated;
+
+create function tally.actors_with_use(organization_id uuid)
+returns setof bigint
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+as $$
+begin
+  return query
+  with recursive actors (id) as (
+    select (
+      select min(r.actor_id) from tally.usage_rollups as r
+      where r.organization_id = actors_with_use.organization_id)
+    union all
+    select (
+      select r.actor_id from tally.usage_rollups as r
+      where r.organization_id = actors_with_use.organization_id and r.actor_id > a.id
+      order by r.actor_id limit 1)
+    from actors as a
+    where a.id is not null
+  )
+  select a.id from actors as a where a.id is not null;
+end;
+$$;
+comment on function tally.actors_with_use(uuid) is
+  'The actors that an organization has rollups of, 0 among them.';
+revoke execute on function tally.actors_with_use(uuid) from public, anon, authenticated;
+
+create function tally.countable_spans(organization_id uuid, starts_at timestamptz,
+  ends_at timestamptz)
+returns table (first_day timestamptz, ends_before timestamptz)
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_kept tstzmultirange := tally.kept_months(countable_spans.starts_at, countable_spans.ends_at)
+    * tstzmultirange(tstzrange(countable_spans.starts_at, countable_spans.ends_at));
+begin
+  return query
+  select min(d.day), max(d.day) + interval '24 hours'
+  from (
+    select k.kept, g.day, sum(coalesce(r.request_count, 0)) over (order by g.day)
+      - coalesce(r.request_count, 0) as before
+    from unnest(v_kept) as k (kept)
+    cross join lateral generate_series(lower(k.kept), upper(k.kept) - interval '24 hours',
+      interval '24 hours') as g (day)
+    left join tally.usage_rollups as r on r.organization_id = countable_spans.organization_id
+      and r.actor_id = 0 and r.minutes = 1440 and r.bucket_start = g.day and r.dimension_id = 0
+  ) as d
+  group by d.kept, floor(d.before / 100000)
+  order by 1;
+end;
+$$;
+comment on function tally.countable_spans(uuid, timestamptz, timestamptz) is
+  'The days (UTC) of a span whose events are here, together as long as they have few enough events to be counted in memory.';
+revoke execute on function tally.countable_spans(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated;
+
+create type tally.rollup_difference as (
+  rollup text,
+  bucket_start timestamptz,
+  dimension_id bigint,
+  actor_id bigint,
+  slot integer,
+  minutes integer,
+  measure text,
+  expected numeric,
+  actual numeric
+);
+comment on type tally.rollup_difference is
+  'A sum that a rollup has otherwise than the events; null for what a rollup is not kept by.';
+
+create function tally.stored_usage(organization_id uuid, starts_at timestamptz,
+  ends_at timestamptz, actors bigint[])
+returns setof tally.usage_rollups
+language plpgsql stable security definer set search_path = '' set jit = off
+  set enable_seqscan = off
+as $$
+begin
+  return query
+  -- The key has actors before times: each by itself.
+  select r.*
+  from unnest(stored_usage.actors) as a (id)
+  cross join unnest(array[15, 60, 1440]) as l (minutes)
+  cross join lateral (
+    select t.*
+    from tally.usage_rollups as t
+    where t.organization_id = stored_usage.organization_id and t.actor_id = a.id
+      and t.minutes = l.minutes
+      and t.bucket_start >= stored_usage.starts_at and t.bucket_start < stored_usage.ends_at
+    offset 0
+  ) as r;
+end;
+$$;
+comment on function tally.stored_usage(uuid, timestamptz, timestamptz, bigint[]) is
+  'The rollups of an organization and its actors within a span, but those of weeks.';
+revoke execute on function tally.stored_usage(uuid, timestamptz, timestamptz, bigint[])
+  from public, anon, authenticated;
+
+create function tally.usage_differences(organization_id uuid, starts_at timestamptz,
+  ends_at timestamptz, actors bigint[], placed tally.placed[])
+returns setof tally.rollup_difference
+language plpgsql stable security definer set search_path = '' set jit = off
+  set work_mem = '32MB' set enable_nestloop = off
+as $$
+begin
+  return query
+  select 'usage by ' || case k.minutes when 15 then '15 minutes' when 60 then 'hour' else 'day' end,
+    k.bucket_start, k.dimension_id, k.actor_id, null::integer, k.minutes, m.measure,
+    coalesce(m.expected, 0), coalesce(m.actual, 0)
+  from tally.usage_levels(usage_differences.placed) as x
+  full join (
+    select r.*
+    from tally.stored_usage(usage_differences.organization_id, usage_differences.starts_at,
+      usage_differences.ends_at, usage_differences.actors) as r
+  ) as s on s.actor_id = x.actor_id and s.minutes = x.minutes and s.bucket_start = x.bucket_start
+    and s.dimension_id = x.dimension_id
+  cross join lateral (
+    select coalesce(x.actor_id, s.actor_id) as actor_id, coalesce(x.minutes, s.minutes) as minutes,
+      coalesce(x.bucket_start, s.bucket_start) as bucket_start,
+      coalesce(x.dimension_id, s.dimension_id) as dimension_id
+  ) as k
+  cross join lateral (
+    values
+      ('request_count', x.request_count::numeric, s.request_count::numeric),
+      ('input_tokens', x.input_tokens, s.input_tokens),
+      ('output_tokens', x.output_tokens, s.output_tokens),
+      ('cache_read_tokens', x.cache_read_tokens, s.cache_read_tokens),
+      ('cache_write_tokens', x.cache_write_tokens, s.cache_write_tokens),
+      ('reasoning_tokens', x.reasoning_tokens, s.reasoning_tokens),
+      ('units', x.units, s.units),
+      ('cost_usd', x.cost_usd, s.cost_usd),
+      ('unpriced_count', x.unpriced_count, s.unpriced_count),
+      ('duration_count', x.duration_count, s.duration_count),
+      ('duration_ms', x.duration_ms, s.duration_ms)
+  ) as m (measure, expected, actual)
+  -- Weeks are made of days: tally.week_differences.
+  where k.minutes < 10080
+    and
+    row(x.request_count, x.input_tokens, x.output_tokens, x.cache_read_tokens,
+      x.cache_write_tokens, x.reasoning_tokens, x.units, x.cost_usd, x.unpriced_count,
+      x.duration_count, x.duration_ms)
+    is distinct from
+    row(s.request_count, s.input_tokens, s.output_tokens, s.cache_read_tokens,
+      s.cache_write_tokens, s.reasoning_tokens, s.units, s.cost_usd, s.unpriced_count,
+      s.duration_count, s.duration_ms)
+    and coalesce(m.expected, 0) <> coalesce(m.actual, 0);
+end;
+$$;
+comment on function tally.usage_differences(uuid, timestamptz, timestamptz, bigint[],
+  tally.placed[]) is
+  'Where the rollups of an organization and span of days (UTC), but those of weeks, differ from all the events in it.';
+revoke execute on function tally.usage_differences(uuid, timestamptz, timestamptz, bigint[],
+  tally.placed[]) from public, anon, authenticated;
+
+create function tally.duration_differences(organization_id uuid, starts_at timestamptz,
+  ends_at timestamptz, placed tally.placed[])
+returns setof tally.rollup_difference
+language plpgsql stable security definer set search_path = '' set jit = off
+  set work_mem = '32MB' set enable_seqscan = off
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select 'durations by ' || case k.minutes when 15 then '15 minutes' when 60 then 'hour'
+      else 'day' end,
+    k.bucket_start, k.dimension_id, null::bigint, k.slot, k.minutes, 'request_count',
+    coalesce(x.request_count, 0)::numeric, coalesce(s.request_count, 0)::numeric
+  from tally.duration_levels(duration_differences.placed) as x
+  full join (
+    select r.*
+    from unnest(array[15, 60, 1440]) as l (minutes)
+    cross join lateral (
+      select t.*
+      from tally.duration_rollups as t
+      where t.organization_id = duration_differences.organization_id and t.minutes = l.minutes
+        and t.bucket_start >= duration_differences.starts_at
+        and t.bucket_start < duration_differences.ends_at
+      offset 0
+    ) as r
+  ) as s using (minutes, bucket_start, dimension_id, slot)
+  cross join lateral (select minutes, bucket_start, dimension_id, slot) as k
+  where coalesce(x.request_count, 0) <> coalesce(s.request_count, 0);
+end;
+$$;
+comment on function tally.duration_differences(uuid, timestamptz, timestamptz, tally.placed[]) is
+  'The same of the rollups of durations.';
+revoke execute on function tally.duration_differences(uuid, timestamptz, timestamptz,
+  tally.placed[]) from public, anon, authenticated;
+
+create function tally.week_differences(organization_id uuid, starts_at timestamptz,
+  ends_at timestamptz, days tally.rollup_difference[])
+returns setof tally.rollup_difference
+language plpgsql stable security definer set search_path = '' set jit = off
+  set work_mem = '32MB' set enable_seqscan = off
+as $$
+declare
+  v_starts_at timestamptz := date_bin('7 days', week_differences.starts_at, timestamptz 'epoch');
+  v_ends_at timestamptz := date_bin('7 days', week_differences.ends_at - interval '1 microsecond',
+    timestamptz 'epoch') + interval '168 hours';
+begin
+  return query
+  select 'usage by week', a.week, 0::bigint, a.actor_id, null::integer, 10080, a.measure,
+    sum(a.amount) filter (where a.minutes = 1440), sum(a.amount) filter (where a.minutes = 10080)
+  from (
+    select r.actor_id, r.minutes, date_bin('7 days', r.bucket_start, timestamptz 'epoch') as week,
+      m.measure, m.amount
+    from unnest(array[1440, 10080]) as l (minutes)
+    cross join lateral (
+      select t.*
+      from tally.usage_rollups as t
+      where t.organization_id = week_differences.organization_id and t.minutes = l.minutes
+        and t.bucket_start >= v_starts_at and t.bucket_start < v_ends_at
+        and t.actor_id <> 0 and t.dimension_id = 0
+      offset 0
+    ) as r
+    cross join lateral (
+      values
+      ('request_count', r.request_count::numeric),
+      ('input_tokens', r.input_tokens),
+      ('output_tokens', r.output_tokens),
+      ('cache_read_tokens', r.cache_read_tokens),
+      ('cache_write_tokens', r.cache_write_tokens),
+      ('reasoning_tokens', r.reasoning_tokens),
+      ('units', r.units),
+      ('cost_usd', r.cost_usd),
+      ('unpriced_count', r.unpriced_count),
+      ('duration_count', r.duration_count),
+      ('duration_ms', r.duration_ms)
+    ) as m (measure, amount)
+    union all
+    -- What the days should be and are not.
+    select d.actor_id, 1440, date_bin('7 days', d.bucket_start, timestamptz 'epoch'), d.measure,
+      d.expected - d.actual
+    from unnest(week_differences.days) as d
+  ) as a
+  group by a.actor_id, a.week, a.measure
+  having coalesce(sum(a.amount) filter (where a.minutes = 1440), 0)
+    <> coalesce(sum(a.amount) filter (where a.minutes = 10080), 0);
+end;
+$$;
+comment on function tally.week_differences(uuid, timestamptz, timestamptz,
+  tally.rollup_difference[]) is
+  'Where the weekly rollups of an organization that a span touches differ from the sum of their days, once those are what they should be: also where the events of some of them were archived.';
+revoke execute on function tally.week_differences(uuid, timestamptz, timestamptz,
+  tally.rollup_difference[]) from public, anon, authenticated;
+
+create function tally.organization_differences(organization_id uuid, starts_at timestamptz,
+  ends_at timestamptz)
+returns setof tally.rollup_difference
+language plpgsql stable security definer set search_path = '' set jit = off
+as $$
+declare
+  v_organization_id uuid := organization_differences.organization_id;
+  v_actors bigint[] := array(select a from tally.actors_with_use(v_organization_id) as a);
+  v_days tally.rollup_difference[] := '{}'::tally.rollup_difference[];
+  v_placed tally.placed[];
+  v_span record;
+  v_found tally.rollup_difference;
+begin
+  for v_span in
+    select s.*
+    from tally.countable_spans(v_organization_id, organization_differences.starts_at,
+      organization_differences.ends_at) as s
+  loop
+    v_placed := tally.place_counted(v_organization_id, tally.folded_counts(
+      v_organization_id, v_span.first_day, v_span.ends_before));
+    for v_found in
+      select d.*
+      from tally.usage_differences(v_organization_id, v_span.first_day, v_span.ends_before, v_actors,
+        v_placed) as d
+    loop
+      return next v_found;
+      if v_found.minutes = 1440 and v_found.actor_id <> 0 and v_found.dimension_id = 0 then
+        v_days := v_days || v_found;
+      end if;
+    end loop;
+    return query
+    select d.*
+    from tally.duration_differences(v_organization_id, v_span.first_day, v_span.ends_before, v_placed)
+      as d;
+  end loop;
+  return query
+  select w.*
+  from tally.week_differences(v_organization_id, organization_differences.starts_at,
+    organization_differences.ends_at, v_days) as w;
+end;
+$$;
+comment on function tally.organization_differences(uuid, timestamptz, timestamptz) is
+  'Where the rollups of an organization and span of days (UTC) differ from the events, a part of the span after the other: what is counted at a time fits into memory.';
+revoke execute on function tally.organization_differences(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated;
+
 create function tally.rollup_differences(only_organization uuid, starts_at timestamptz,
   ends_at timestamptz)
 returns table (
@@ -138,115 +485,27 @@ returns table (
   expected numeric, actual numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
 as $$
-#variable_conflict use_column
 declare
   -- The daily rows are checked with their quarters.
   v_days tstzrange := tally.whole_days(rollup_differences.starts_at, rollup_differences.ends_at);
-  v_starts_at timestamptz := lower(v_days);
-  v_ends_at timestamptz := upper(v_days);
-  v_kept tstzmultirange := tally.kept_months(v_starts_at, v_ends_at);
 begin
   return query
-  with entries as materialized (
-    select e.*, tally.duration_slot(e.duration_ms) as slot, d.id as dimension_id, a.id as actor_id
-    from tally.folded_entries(rollup_differences.only_organization, v_starts_at, v_ends_at, false)
-      as e
-    left join tally.usage_dimensions as d
-      on d.organization_id = e.organization_id
-      and d.key = tally.dimension_key(e.provider, e.model, e.tool_name, e.operation,
-        e.resource_type, e.service_tier, e.status, e.unit_type, e.is_byok)
-    left join tally.usage_actors as a
-      on a.organization_id = e.organization_id and a.key = tally.actor_key(e.user_id, e.api_key_id)
-  ),
-  expected as (
-    select e.organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id,
-      null::integer as slot, array[sum(e.request_count), sum(e.input_tokens), sum(e.output_tokens),
-        sum(e.cache_read_tokens), sum(e.cache_write_tokens), sum(e.reasoning_tokens), sum(e.units),
-        sum(e.cost_usd), sum(e.unpriced_count), count(e.slot),
-        coalesce(sum(e.duration_ms), 0)]::numeric[] as sums
-    from entries as e
-    cross join lateral (
-      values
-        (0::bigint, 15, e.bucket_start, e.dimension_id),
-        (0, 60, date_bin('1 hour', e.bucket_start, timestamptz 'epoch'), e.dimension_id),
-        (0, 1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), e.dimension_id),
-        (0, 15, e.bucket_start, 0),
-        (0, 60, date_bin('1 hour', e.bucket_start, timestamptz 'epoch'), 0),
-        (0, 1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), 0),
-        (e.actor_id, 15, e.bucket_start, e.dimension_id),
-        (e.actor_id, 1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), e.dimension_id),
-        (e.actor_id, 60, date_bin('1 hour', e.bucket_start, timestamptz 'epoch'), 0),
-        (e.actor_id, 1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), 0)
-    ) as b (actor_id, minutes, bucket_start, dimension_id)
-    group by e.organization_id, b.actor_id, b.minutes, b.bucket_start, b.dimension_id
-    union all
-    select e.organization_id, null, b.minutes, b.bucket_start, b.dimension_id, e.slot,
-      array[count(*)]::numeric[]
-    from entries as e
-    cross join lateral (
-      values
-        (15, e.bucket_start, e.dimension_id),
-        (1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), e.dimension_id),
-        (60, date_bin('1 hour', e.bucket_start, timestamptz 'epoch'), 0),
-        (1440, date_bin('1 day', e.bucket_start, timestamptz 'epoch'), 0)
-    ) as b (minutes, bucket_start, dimension_id)
-    where e.slot is not null
-    group by e.organization_id, b.minutes, b.bucket_start, b.dimension_id, e.slot
-  ),
-  stored as (
-    select r.organization_id, r.actor_id, r.minutes, r.bucket_start, r.dimension_id,
-      null::integer as slot, array[r.request_count, r.input_tokens, r.output_tokens,
-        r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.units, r.cost_usd,
-        r.unpriced_count, r.duration_count, r.duration_ms]::numeric[] as sums
-    from tally.usage_rollups as r
-    where r.bucket_start >= v_starts_at and r.bucket_start < v_ends_at and r.bucket_start <@ v_kept
-      and (r.organization_id = rollup_differences.only_organization
-        or rollup_differences.only_organization is null)
-    union all
-    select r.organization_id, null, r.minutes, r.bucket_start, r.dimension_id, r.slot,
-      array[r.request_count]::numeric[]
-    from tally.duration_rollups as r
-    where r.bucket_start >= v_starts_at and r.bucket_start < v_ends_at and r.bucket_start <@ v_kept
-      and (r.organization_id = rollup_differences.only_organization
-        or rollup_differences.only_organization is null)
-  )
-  select f.organization_id, f.rollup, f.bucket_start, f.subject, m.measure, m.expected, m.actual
+  select o.id, d.rollup, d.bucket_start, concat_ws(', ', 'dimension ' || d.dimension_id,
+      'actor ' || nullif(d.actor_id, 0), 'slot ' || d.slot),
+    d.measure, coalesce(d.expected, 0), coalesce(d.actual, 0)
   from (
-    select
-      coalesce(x.organization_id, s.organization_id) as organization_id,
-      case when coalesce(x.slot, s.slot) is not null then 'durations' else 'usage' end
-        || case coalesce(x.minutes, s.minutes) when 15 then ' by 15 minutes' when 60 then ' by hour'
-          else ' by day' end as rollup,
-      coalesce(x.bucket_start, s.bucket_start) as bucket_start,
-      concat_ws(', ', 'dimension ' || coalesce(x.dimension_id, s.dimension_id),
-        'actor ' || nullif(coalesce(x.actor_id, s.actor_id), 0),
-        'slot ' || coalesce(x.slot, s.slot)) as subject,
-      x.sums as expected,
-      s.sums as actual
-    from expected as x
-    full join stored as s
-      on s.organization_id = x.organization_id
-      and s.minutes = x.minutes
-      and s.bucket_start = x.bucket_start
-      and s.dimension_id = x.dimension_id
-      and coalesce(s.actor_id, -1) = coalesce(x.actor_id, -1)
-      and coalesce(s.slot, -1) = coalesce(x.slot, -1)
-    where s.sums is distinct from x.sums
-  ) as f
-  cross join lateral (
-    select n.measure, coalesce(f.expected[n.place], 0) as expected,
-      coalesce(f.actual[n.place], 0) as actual
-    from unnest(array['request_count', 'input_tokens', 'output_tokens', 'cache_read_tokens',
-      'cache_write_tokens', 'reasoning_tokens', 'units', 'cost_usd', 'unpriced_count',
-      'duration_count', 'duration_ms'])
-      with ordinality as n (measure, place)
-  ) as m
-  where m.expected <> m.actual
-  order by f.organization_id, f.bucket_start, f.rollup, f.subject, m.measure;
+    select w as id from tally.organizations_with_use() as w
+    where rollup_differences.only_organization is null
+    union all
+    select rollup_differences.only_organization
+    where rollup_differences.only_organization is not null
+  ) as o
+  cross join lateral tally.organization_differences(o.id, lower(v_days), upper(v_days)) as d
+  order by 1, 3, 2, 4, 5;
 end;
 $$;
 comment on function tally.rollup_differences(uuid, timestamptz, timestamptz) is
-  'Where the rollups of a span, widened to whole days (UTC), differ from the events. Archived months are left out.';
+  'Where the rollups of a span, widened to whole days (UTC), and of the weeks around it differ from the events. Archived months are left out.';
 revoke execute on function tally.rollup_differences(uuid, timestamptz, timestamptz)
   from public, anon, authenticated;
 
@@ -293,43 +552,82 @@ as $$
     verify_rollup.ends_at) as v
 $$;
 comment on function public.verify_rollup(uuid, timestamptz, timestamptz) is
-  'Compares the rollups of a span (widened to whole days, UTC), executions and packages among them, with the events themselves: one row per difference, none when healthy. Admins for their organization, the operator for all. Reads every event of the span, blocks nobody.';
+  'Compares the rollups of a span (widened to whole days, UTC), executions and packages among them, with the events themselves, and those of weeks with their days: one row per difference, none when healthy. Admins for their organization, the operator for all. Reads every event of the span, blocks nobody.';
 revoke execute on function public.verify_rollup(uuid, timestamptz, timestamptz)
   from public, anon, authenticated;
 grant execute on function public.verify_rollup(uuid, timestamptz, timestamptz)
   to authenticated, service_role;
 
+create function tally.rebuild_week(organization_id uuid, week timestamptz)
+returns void
+language plpgsql volatile security definer set search_path = '' set jit = off
+  set enable_seqscan = off
+as $$
+begin
+  perform tally.lock_folding(rebuild_week.organization_id);
+  delete from tally.usage_rollups as r
+  where r.organization_id = rebuild_week.organization_id and r.minutes = 10080
+    and r.bucket_start = rebuild_week.week and r.actor_id <> 0 and r.dimension_id = 0;
+  insert into tally.usage_rollups
+  select r.organization_id, r.actor_id, 10080, rebuild_week.week, 0,
+    tally.add_up(r.request_count), tally.add_up(r.input_tokens), tally.add_up(r.output_tokens),
+    tally.add_up(r.cache_read_tokens), tally.add_up(r.cache_write_tokens),
+    tally.add_up(r.reasoning_tokens), tally.add_up(r.units), tally.add_up(r.cost_usd),
+    tally.add_up(r.unpriced_count), tally.add_up(r.duration_count), tally.add_up(r.duration_ms)
+  from tally.usage_rollups as r
+  where r.organization_id = rebuild_week.organization_id and r.minutes = 1440
+    and r.bucket_start >= rebuild_week.week
+    and r.bucket_start < rebuild_week.week + interval '168 hours'
+    and r.actor_id <> 0 and r.dimension_id = 0
+  group by r.organization_id, r.actor_id
+  order by r.actor_id;
+end;
+$$;
+comment on function tally.rebuild_week(uuid, timestamptz) is
+  'Makes the weekly rollups of one organization and week (from a Thursday, UTC) again from the daily ones: those outlive the events of a month that is archived.';
+revoke execute on function tally.rebuild_week(uuid, timestamptz) from public, anon, authenticated;
+
+create function tally.clear_day(organization_id uuid, day timestamptz)
+returns void
+language plpgsql volatile security definer set search_path = '' set jit = off
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+begin
+  -- The key has actors before times: each by itself.
+  delete from tally.usage_rollups as r
+  using tally.actors_with_use(clear_day.organization_id) as a
+  where r.organization_id = clear_day.organization_id and r.actor_id = a
+    and r.minutes in (15, 60, 1440)
+    and r.bucket_start >= clear_day.day
+    and r.bucket_start < clear_day.day + interval '24 hours';
+  delete from tally.duration_rollups as r
+  where r.organization_id = clear_day.organization_id and r.minutes in (15, 60, 1440)
+    and r.bucket_start >= clear_day.day
+    and r.bucket_start < clear_day.day + interval '24 hours';
+end;
+$$;
+comment on function tally.clear_day(uuid, timestamptz) is
+  'Removes the rollups of one organization and day (UTC).';
+revoke execute on function tally.clear_day(uuid, timestamptz) from public, anon, authenticated;
+
 create function tally.rebuild_day(organization_id uuid, day timestamptz)
 returns void
 language plpgsql volatile security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_counted tally.counted[];
 begin
   -- Folds wait, writers do not: what they append meanwhile is pending and stays so.
   perform tally.lock_folding(rebuild_day.organization_id);
-  delete from tally.usage_rollups as r
-  where r.organization_id = rebuild_day.organization_id
-    and r.bucket_start >= rebuild_day.day and r.bucket_start < rebuild_day.day + interval '1 day';
-  delete from tally.duration_rollups as r
-  where r.organization_id = rebuild_day.organization_id
-    and r.bucket_start >= rebuild_day.day and r.bucket_start < rebuild_day.day + interval '1 day';
-  v_counted := array(
-    select row(e.bucket_start, e.provider, e.model, e.tool_name, e.operation, e.resource_type,
-      e.service_tier, e.status, e.unit_type, e.is_byok, e.user_id, e.api_key_id,
-      tally.duration_slot(e.duration_ms), sum(e.request_count), sum(e.input_tokens),
-      sum(e.output_tokens), sum(e.cache_read_tokens), sum(e.cache_write_tokens),
-      sum(e.reasoning_tokens), sum(e.units), sum(e.cost_usd), sum(e.unpriced_count),
-      sum(e.duration_ms))::tally.counted
-    from tally.folded_entries(rebuild_day.organization_id, rebuild_day.day,
-      rebuild_day.day + interval '1 day', false) as e
-    group by e.bucket_start, e.provider, e.model, e.tool_name, e.operation, e.resource_type,
-      e.service_tier, e.status, e.unit_type, e.is_byok, e.user_id, e.api_key_id,
-      tally.duration_slot(e.duration_ms)
-  );
+  perform tally.clear_day(rebuild_day.organization_id, rebuild_day.day);
+  v_counted := tally.folded_counts(rebuild_day.organization_id, rebuild_day.day,
+    rebuild_day.day + interval '24 hours');
   if cardinality(v_counted) > 0 then
     perform tally.add_to_rollups(rebuild_day.organization_id, v_counted);
   end if;
+  perform tally.rebuild_week(rebuild_day.organization_id,
+    date_bin('7 days', rebuild_day.day, timestamptz 'epoch'));
 end;
 $$;
 comment on function tally.rebuild_day(uuid, timestamptz) is
@@ -350,7 +648,9 @@ begin
   perform tally.require_span(repair_rollup.starts_at, repair_rollup.ends_at);
   for v_broken in
     select d.organization_id, date_bin('1 day', d.bucket_start, timestamptz 'epoch') as day,
-      bool_or(d.is_usage) as has_usage, bool_or(not d.is_usage) as has_executions
+      bool_or(d.is_usage and d.rollup <> 'usage by week') as has_usage,
+      bool_or(d.rollup = 'usage by week') as has_week,
+      bool_or(not d.is_usage) as has_executions
     from (
       select u.*, true as is_usage
       from tally.rollup_differences(
@@ -365,6 +665,9 @@ begin
   loop
     if v_broken.has_usage then
       perform tally.rebuild_day(v_broken.organization_id, v_broken.day);
+    end if;
+    if v_broken.has_week then
+      perform tally.rebuild_week(v_broken.organization_id, v_broken.day);
     end if;
     if v_broken.has_executions and v_broken.organization_id is distinct from v_recounted then
       v_recounted := v_broken.organization_id;
@@ -393,7 +696,7 @@ as $$
     repair_rollup.ends_at)
 $$;
 comment on function public.repair_rollup(uuid, timestamptz, timestamptz) is
-  'Makes the rollups of every day (UTC) that verify_rollup() complains of again from the events (operator), while writers go on: the number of days mended, 0 when healthy.';
+  'Makes the rollups of every day (UTC) and week that verify_rollup() complains of again from the events (operator), while writers go on: the number of days mended, a week by its first, 0 when healthy.';
 revoke execute on function public.repair_rollup(uuid, timestamptz, timestamptz)
   from public, anon, authenticated;
 grant execute on function public.repair_rollup(uuid, timestamptz, timestamptz)
