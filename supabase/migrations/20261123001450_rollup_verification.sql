@@ -131,35 +131,57 @@ comment on function tally.kept_months(timestamptz, timestamptz) is
 revoke execute on function tally.kept_months(timestamptz, timestamptz)
   from public, anon, authenticated;
 
-create function tally.folded_counts(organization_id uuid, starts_at timestamptz,
+create function tally.place_folded(organization_id uuid, starts_at timestamptz,
   ends_at timestamptz)
-returns tally.counted[]
+returns tally.placed[]
 language plpgsql stable security definer set search_path = '' set jit = off
-  set enable_seqscan = off
+  set work_mem = '32MB' set enable_seqscan = off set enable_mergejoin = off
+  set plan_cache_mode = force_custom_plan
 as $$
+declare
+  v_organization_id uuid := place_folded.organization_id;
 begin
   return array(
     with pending as materialized (
       select e.id
       from tally.usage_deltas as d
       cross join lateral unnest(d.event_ids || d.adjustment_ids) as e (id)
-      where d.organization_id = folded_counts.organization_id and e.id is not null
+      where d.organization_id = v_organization_id and e.id is not null
+    ),
+    dimensions as materialized (
+      select d.*, hash_record_extended(row(d.provider, d.model, d.tool_name, d.operation,
+        d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok), 0) as hash
+      from tally.usage_dimensions as d
+      where d.organization_id = v_organization_id
+    ),
+    actors as materialized (
+      select a.*, hash_record_extended(row(a.user_id, a.api_key_id), 0) as hash
+      from tally.usage_actors as a
+      where a.organization_id = v_organization_id
     )
-    select row(b.bucket_start, b.provider, b.model, b.tool_name, b.operation, b.resource_type,
-      b.service_tier, b.status, b.unit_type, b.is_byok, b.user_id, b.api_key_id,
+    select row(v_organization_id, coalesce(a.id, -1), b.bucket_start, coalesce(d.id, -1),
       tally.duration_slot(b.duration_ms), b.request_count, b.input_tokens, b.output_tokens,
       b.cache_read_tokens, b.cache_write_tokens, b.reasoning_tokens, b.units, b.cost_usd,
-      b.unpriced_count, b.duration_ms)::tally.counted
+      b.unpriced_count, b.duration_ms)::tally.placed
     from tally.recorded_buckets as b
-    where b.organization_id = folded_counts.organization_id
-      and b.created_at >= folded_counts.starts_at and b.created_at < folded_counts.ends_at
+    left join dimensions as d on d.hash = hash_record_extended(row(b.provider, b.model,
+        b.tool_name, b.operation, b.resource_type, b.service_tier, b.status, b.unit_type,
+        b.is_byok), 0)
+      and row(d.provider, d.model, d.tool_name, d.operation, d.resource_type, d.service_tier,
+        d.status, d.unit_type, d.is_byok)
+      is not distinct from row(b.provider, b.model, b.tool_name, b.operation, b.resource_type,
+        b.service_tier, b.status, b.unit_type, b.is_byok)
+    left join actors as a on a.hash = hash_record_extended(row(b.user_id, b.api_key_id), 0)
+      and row(a.user_id, a.api_key_id) is not distinct from row(b.user_id, b.api_key_id)
+    where b.organization_id = v_organization_id
+      and b.created_at >= place_folded.starts_at and b.created_at < place_folded.ends_at
       and coalesce(b.event_id, b.adjustment_id) not in (select p.id from pending as p)
   );
 end;
 $$;
-comment on function tally.folded_counts(uuid, timestamptz, timestamptz) is
-  'What the rollups of an organization must hold of a span, event by event.';
-revoke execute on function tally.folded_counts(uuid, timestamptz, timestamptz)
+comment on function tally.place_folded(uuid, timestamptz, timestamptz) is
+  'The events and adjustments of an organization and span that no delta names any more, by the ids of their dimensions and actors: what the rollups must hold; -1 where there is none.';
+revoke execute on function tally.place_folded(uuid, timestamptz, timestamptz)
   from public, anon, authenticated;
 
 create function tally.organizations_with_use()
@@ -288,7 +310,7 @@ create function tally.usage_differences(organization_id uuid, starts_at timestam
   ends_at timestamptz, actors bigint[], placed tally.placed[])
 returns setof tally.rollup_difference
 language plpgsql stable security definer set search_path = '' set jit = off
-  set work_mem = '32MB' set enable_nestloop = off
+  set work_mem = '32MB' set enable_nestloop = off set enable_mergejoin = off
 as $$
 begin
   return query
@@ -436,6 +458,7 @@ create function tally.organization_differences(organization_id uuid, starts_at t
   ends_at timestamptz)
 returns setof tally.rollup_difference
 language plpgsql stable security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_organization_id uuid := organization_differences.organization_id;
@@ -450,8 +473,7 @@ begin
     from tally.countable_spans(v_organization_id, organization_differences.starts_at,
       organization_differences.ends_at) as s
   loop
-    v_placed := tally.place_counted(v_organization_id, tally.folded_counts(
-      v_organization_id, v_span.first_day, v_span.ends_before));
+    v_placed := tally.place_folded(v_organization_id, v_span.first_day, v_span.ends_before);
     for v_found in
       select d.*
       from tally.usage_differences(v_organization_id, v_span.first_day, v_span.ends_before, v_actors,
@@ -586,6 +608,37 @@ $$;
 comment on function tally.rebuild_week(uuid, timestamptz) is
   'Makes the weekly rollups of one organization and week (from a Thursday, UTC) again from the daily ones: those outlive the events of a month that is archived.';
 revoke execute on function tally.rebuild_week(uuid, timestamptz) from public, anon, authenticated;
+
+create function tally.folded_counts(organization_id uuid, starts_at timestamptz,
+  ends_at timestamptz)
+returns tally.counted[]
+language plpgsql stable security definer set search_path = '' set jit = off
+  set enable_seqscan = off
+as $$
+begin
+  return array(
+    with pending as materialized (
+      select e.id
+      from tally.usage_deltas as d
+      cross join lateral unnest(d.event_ids || d.adjustment_ids) as e (id)
+      where d.organization_id = folded_counts.organization_id and e.id is not null
+    )
+    select row(b.bucket_start, b.provider, b.model, b.tool_name, b.operation, b.resource_type,
+      b.service_tier, b.status, b.unit_type, b.is_byok, b.user_id, b.api_key_id,
+      tally.duration_slot(b.duration_ms), b.request_count, b.input_tokens, b.output_tokens,
+      b.cache_read_tokens, b.cache_write_tokens, b.reasoning_tokens, b.units, b.cost_usd,
+      b.unpriced_count, b.duration_ms)::tally.counted
+    from tally.recorded_buckets as b
+    where b.organization_id = folded_counts.organization_id
+      and b.created_at >= folded_counts.starts_at and b.created_at < folded_counts.ends_at
+      and coalesce(b.event_id, b.adjustment_id) not in (select p.id from pending as p)
+  );
+end;
+$$;
+comment on function tally.folded_counts(uuid, timestamptz, timestamptz) is
+  'What the rollups of an organization must hold of a span, event by event.';
+revoke execute on function tally.folded_counts(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated;
 
 create function tally.clear_day(organization_id uuid, day timestamptz)
 returns void

@@ -162,6 +162,7 @@ declare
     - interval '1 microsecond', timestamptz 'epoch');
   v_last timestamptz := date_bin('15 minutes', v_ends_at, timestamptz 'epoch');
   v_points timestamptz[];
+  v_has_days boolean;
 begin
   if v_first > v_last then
     return query select 1, null::integer, 0, v_starts_at, v_ends_at where v_starts_at < v_ends_at;
@@ -178,15 +179,18 @@ begin
   v_points := cut_range.boundaries;
   v_points[1] := v_first;
   v_points[v_spans + 1] := v_last;
+  -- Of spans of a few hours none has the better part of a day.
+  v_has_days := 1440 = any (cut_range.levels)
+    and v_last - v_first >= v_spans * interval '4 hours';
   return query
   select p.span, p.minus_span, q.minutes, q.starts_at, q.ends_at
   from (
     select d.* from tally.cut_days(v_points, 10080 = any (cut_range.levels)) as d
-    where 1440 = any (cut_range.levels)
+    where v_has_days
     union all
     select n, null, 15, v_points[n], v_points[n + 1]
     from generate_series(1, v_spans) as n
-    where 1440 <> all (cut_range.levels)
+    where not v_has_days
   ) as p
   cross join lateral (
     select date_bin('1 hour', p.starts_at + interval '1 hour' - interval '1 microsecond',

@@ -26,13 +26,13 @@ as $$
 begin
   return query
   with summed as materialized (
-    select c.span, c.minus_span, sum(r.request_count)::bigint as request_count,
-      sum(r.input_tokens)::bigint as input_tokens, sum(r.output_tokens)::bigint as output_tokens,
-      sum(r.cache_read_tokens)::bigint as cache_read_tokens,
-      sum(r.cache_write_tokens)::bigint as cache_write_tokens,
-      sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units,
-      sum(r.cost_usd) as cost_usd, sum(r.unpriced_count)::bigint as unpriced_count,
-      sum(r.duration_count)::bigint as duration_count, sum(r.duration_ms)::bigint as duration_ms
+    select c.span, c.minus_span, tally.add_up(r.request_count) as request_count,
+      tally.add_up(r.input_tokens) as input_tokens, tally.add_up(r.output_tokens) as output_tokens,
+      tally.add_up(r.cache_read_tokens) as cache_read_tokens,
+      tally.add_up(r.cache_write_tokens) as cache_write_tokens,
+      tally.add_up(r.reasoning_tokens) as reasoning_tokens, tally.add_up(r.units) as units,
+      tally.add_up(r.cost_usd) as cost_usd, tally.add_up(r.unpriced_count) as unpriced_count,
+      tally.add_up(r.duration_count) as duration_count, tally.add_up(r.duration_ms) as duration_ms
     from tally.cut_range(folded_totals.boundaries, tally.rollup_levels('totals')) as c
     cross join lateral (
       -- Row by row: between the rows for everything stand those of each dimension.
@@ -49,12 +49,13 @@ begin
     where c.minutes > 0
     group by c.span, c.minus_span
   )
-  select g.span, null::text, sum(g.sign * s.request_count)::bigint,
-    sum(g.sign * s.input_tokens)::bigint, sum(g.sign * s.output_tokens)::bigint,
-    sum(g.sign * s.cache_read_tokens)::bigint, sum(g.sign * s.cache_write_tokens)::bigint,
-    sum(g.sign * s.reasoning_tokens)::bigint, sum(g.sign * s.units), sum(g.sign * s.cost_usd),
-    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint,
-    sum(g.sign * s.duration_ms)::bigint
+  select g.span, null::text,
+    tally.add_up(g.sign * s.request_count), tally.add_up(g.sign * s.input_tokens),
+    tally.add_up(g.sign * s.output_tokens), tally.add_up(g.sign * s.cache_read_tokens),
+    tally.add_up(g.sign * s.cache_write_tokens), tally.add_up(g.sign * s.reasoning_tokens),
+    tally.add_up(g.sign * s.units), tally.add_up(g.sign * s.cost_usd),
+    tally.add_up(g.sign * s.unpriced_count), tally.add_up(g.sign * s.duration_count),
+    tally.add_up(g.sign * s.duration_ms)
   from summed as s
   cross join lateral (values (s.span, 1), (s.minus_span, -1)) as g (span, sign)
   where g.span is not null
@@ -77,43 +78,39 @@ declare
   v_all boolean := not tally.has_conditions(folded_use.filter);
 begin
   return query
-  with summed as materialized (
-    select c.span, c.minus_span, r.dimension_id, sum(r.request_count)::bigint as request_count,
-      sum(r.input_tokens)::bigint as input_tokens, sum(r.output_tokens)::bigint as output_tokens,
-      sum(r.cache_read_tokens)::bigint as cache_read_tokens,
-      sum(r.cache_write_tokens)::bigint as cache_write_tokens,
-      sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units,
-      sum(r.cost_usd) as cost_usd, sum(r.unpriced_count)::bigint as unpriced_count,
-      sum(r.duration_count)::bigint as duration_count, sum(r.duration_ms)::bigint as duration_ms
+  with labels as materialized (
+    select d.id, tally.dimension_value(folded_use.dimension, d.provider, d.model, d.tool_name,
+      d.operation, d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok, null, null)
+      as label
+    from tally.usage_dimensions as d
+    where d.organization_id = folded_use.organization_id
+  )
+  select r.span, n.label,
+    tally.add_up(r.sign * r.request_count), tally.add_up(r.sign * r.input_tokens),
+    tally.add_up(r.sign * r.output_tokens), tally.add_up(r.sign * r.cache_read_tokens),
+    tally.add_up(r.sign * r.cache_write_tokens), tally.add_up(r.sign * r.reasoning_tokens),
+    tally.add_up(r.sign * r.units), tally.add_up(r.sign * r.cost_usd),
+    tally.add_up(r.sign * r.unpriced_count), tally.add_up(r.sign * r.duration_count),
+    tally.add_up(r.sign * r.duration_ms)
+  from (
+    select g.span, g.sign, t.*
     from tally.cut_range(folded_use.boundaries, tally.rollup_levels('dimensions')) as c
+    cross join lateral (values (c.span, 1), (c.minus_span, -1)) as g (span, sign)
     cross join lateral (
-      select t.*
-      from tally.usage_rollups as t
-      where t.organization_id = folded_use.organization_id and t.actor_id = 0
-        and t.minutes = c.minutes
-        and t.bucket_start >= c.starts_at and t.bucket_start < c.ends_at
+      select u.*
+      from tally.usage_rollups as u
+      where u.organization_id = folded_use.organization_id and u.actor_id = 0
+        and u.minutes = c.minutes
+        and u.bucket_start >= c.starts_at and u.bucket_start < c.ends_at
         -- A filter, not a condition of the index: one scan of the range instead of one for each
         -- dimension.
-        and (v_all and t.dimension_id <> 0 or t.dimension_id + 0 = any (v_dimensions))
+        and (v_all and u.dimension_id <> 0 or u.dimension_id + 0 = any (v_dimensions))
       offset 0
-    ) as r
-    where c.minutes > 0
-    group by c.span, c.minus_span, r.dimension_id
-  )
-  select g.span, tally.dimension_value(folded_use.dimension, d.provider, d.model,
-    d.tool_name, d.operation,
-      d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok, null, null),
-    sum(g.sign * s.request_count)::bigint, sum(g.sign * s.input_tokens)::bigint,
-      sum(g.sign * s.output_tokens)::bigint,
-    sum(g.sign * s.cache_read_tokens)::bigint, sum(g.sign * s.cache_write_tokens)::bigint,
-    sum(g.sign * s.reasoning_tokens)::bigint, sum(g.sign * s.units), sum(g.sign * s.cost_usd),
-    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint,
-    sum(g.sign * s.duration_ms)::bigint
-  from summed as s
-  cross join lateral (values (s.span, 1), (s.minus_span, -1)) as g (span, sign)
-  join tally.usage_dimensions as d on d.organization_id = folded_use.organization_id
-    and d.id = s.dimension_id
-  where g.span is not null
+    ) as t
+    where c.minutes > 0 and g.span is not null
+    offset 0
+  ) as r
+  join labels as n on n.id = r.dimension_id
   group by 1, 2;
 end;
 $$;
@@ -153,18 +150,27 @@ declare
   v_most bigint := (select max(d) from unnest(v_dimensions) as d);
 begin
   return query
-  with summed as materialized (
-    select r.span, r.minus_span, r.actor_id, r.dimension_id,
-      sum(r.request_count)::bigint as request_count, sum(r.input_tokens)::bigint as input_tokens,
-      sum(r.output_tokens)::bigint as output_tokens,
-      sum(r.cache_read_tokens)::bigint as cache_read_tokens,
-      sum(r.cache_write_tokens)::bigint as cache_write_tokens,
-      sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units,
-      sum(r.cost_usd) as cost_usd, sum(r.unpriced_count)::bigint as unpriced_count,
-      sum(r.duration_count)::bigint as duration_count, sum(r.duration_ms)::bigint as duration_ms
+  with cuts as materialized (
+    select g.span, g.sign, c.minutes, c.starts_at, c.ends_at
+    from tally.cut_range(folded_use_of_actors.boundaries, v_levels) as c
+    cross join lateral (values (c.span, 1), (c.minus_span, -1)) as g (span, sign)
+    where c.minutes > 0 and g.span is not null
+  ),
+  summed as materialized (
+    select r.span, r.actor_id, r.dimension_id,
+      tally.add_up(r.sign * r.request_count) as request_count,
+      tally.add_up(r.sign * r.input_tokens) as input_tokens,
+      tally.add_up(r.sign * r.output_tokens) as output_tokens,
+      tally.add_up(r.sign * r.cache_read_tokens) as cache_read_tokens,
+      tally.add_up(r.sign * r.cache_write_tokens) as cache_write_tokens,
+      tally.add_up(r.sign * r.reasoning_tokens) as reasoning_tokens,
+      tally.add_up(r.sign * r.units) as units, tally.add_up(r.sign * r.cost_usd) as cost_usd,
+      tally.add_up(r.sign * r.unpriced_count) as unpriced_count,
+      tally.add_up(r.sign * r.duration_count) as duration_count,
+      tally.add_up(r.sign * r.duration_ms) as duration_ms
     from (
-      select c.span, c.minus_span, l.*
-      from tally.cut_range(folded_use_of_actors.boundaries, v_levels) as c
+      select c.span, c.sign, l.*
+      from cuts as c
       cross join unnest(v_actors) as a (id)
       cross join lateral (
         select t.*
@@ -175,11 +181,11 @@ begin
           and t.dimension_id between v_least and v_most
         offset 0
       ) as l
-      where c.minutes > 0 and (c.minutes = 15 or not v_totals)
+      where c.minutes = 15 or not v_totals
       union all
       -- All dimensions together: what stands in the range, whoever it is by.
-      select c.span, c.minus_span, l.*
-      from tally.cut_range(folded_use_of_actors.boundaries, v_levels) as c
+      select c.span, c.sign, l.*
+      from cuts as c
       cross join lateral (
         select t.*
         from tally.usage_rollups as t
@@ -192,24 +198,20 @@ begin
       where c.minutes > 15 and v_totals
     ) as r
     where r.dimension_id = 0 or r.dimension_id = any (v_dimensions)
-    group by r.span, r.minus_span, r.actor_id, r.dimension_id
+    group by r.span, r.actor_id, r.dimension_id
   )
-  select g.span, tally.dimension_value(folded_use_of_actors.dimension, d.provider, d.model,
-    d.tool_name, d.operation,
-      d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok, a.user_id, a.api_key_id),
-    sum(g.sign * s.request_count)::bigint, sum(g.sign * s.input_tokens)::bigint,
-      sum(g.sign * s.output_tokens)::bigint,
-    sum(g.sign * s.cache_read_tokens)::bigint, sum(g.sign * s.cache_write_tokens)::bigint,
-    sum(g.sign * s.reasoning_tokens)::bigint, sum(g.sign * s.units), sum(g.sign * s.cost_usd),
-    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint,
-    sum(g.sign * s.duration_ms)::bigint
+  select s.span, tally.dimension_value(folded_use_of_actors.dimension, d.provider, d.model,
+      d.tool_name, d.operation, d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok,
+      a.user_id, a.api_key_id),
+    tally.add_up(s.request_count), tally.add_up(s.input_tokens), tally.add_up(s.output_tokens),
+    tally.add_up(s.cache_read_tokens), tally.add_up(s.cache_write_tokens),
+    tally.add_up(s.reasoning_tokens), tally.add_up(s.units), tally.add_up(s.cost_usd),
+    tally.add_up(s.unpriced_count), tally.add_up(s.duration_count), tally.add_up(s.duration_ms)
   from summed as s
-  cross join lateral (values (s.span, 1), (s.minus_span, -1)) as g (span, sign)
   left join tally.usage_dimensions as d
     on d.organization_id = folded_use_of_actors.organization_id and d.id = s.dimension_id
   join tally.usage_actors as a on a.organization_id = folded_use_of_actors.organization_id
     and a.id = s.actor_id
-  where g.span is not null
   group by 1, 2;
 end;
 $$;

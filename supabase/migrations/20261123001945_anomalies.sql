@@ -2,7 +2,7 @@
 
 create function tally.hourly_costs(organization_id uuid, starts_at timestamptz, ends_at timestamptz,
   filters jsonb)
-returns table (hour timestamptz, dimension text, value text, cost_usd numeric)
+returns table (series integer, dimension text, value text, hour timestamptz, cost_usd numeric)
 language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
   set enable_nestloop = off set enable_mergejoin = off set work_mem = '32MB'
 as $$
@@ -23,35 +23,70 @@ begin
       'Use usage_timeseries for one of them.');
   end if;
   return query
-  with folded as materialized (
-    select date_bin('1 hour', r.bucket_start, v_first) as hour, r.dimension_id, r.cost_usd
-    from tally.usage_rollups as r
-    where r.organization_id = hourly_costs.organization_id and r.actor_id = 0
-      and r.minutes = v_minutes
-      and r.bucket_start >= v_first and r.bucket_start < v_last
-      and (v_all and r.dimension_id <> 0 or r.dimension_id + 0 = any (v_dimensions))
-  )
-  select n.hour,
-    case grouping(n.model, n.tool_name) when 3 then 'organization' when 1 then 'model'
-      else 'tool_name' end,
-    case grouping(n.model, n.tool_name) when 1 then n.model when 2 then n.tool_name end,
-    tally.add_up(n.cost_usd)
-  from (
-    select f.hour, d.model, d.tool_name, f.cost_usd
-    from folded as f
-    join (
-      select i.* from tally.usage_dimensions as i
-      where i.organization_id = hourly_costs.organization_id
-    ) as d on d.id = f.dimension_id
-    union all
-    select date_bin('1 hour', p.bucket_start, v_first), p.model, p.tool_name, p.cost_usd
+  with pending as materialized (
+    select date_bin('1 hour', p.bucket_start, v_first) as hour, p.model, p.tool_name, p.cost_usd
     from tally.pending_buckets as p
     where p.organization_id = hourly_costs.organization_id and p.bucket_start >= v_first
       and p.bucket_start < v_last
       and tally.passes(v_filter, p.provider, p.model, p.tool_name, p.operation, p.resource_type,
         p.service_tier, p.status, p.unit_type, p.is_byok)
-  ) as n
-  group by grouping sets ((n.hour), (n.hour, n.model), (n.hour, n.tool_name));
+  ),
+  dimensions as materialized (
+    select d.id, d.model, d.tool_name
+    from tally.usage_dimensions as d
+    where d.organization_id = hourly_costs.organization_id
+  ),
+  -- Numbers are summed by in half the time of names.
+  names as materialized (
+    select row_number() over ()::integer as series, n.dimension, n.value
+    from (
+      select 'organization' as dimension, null as value
+      union
+      select 'model', d.model from dimensions as d
+      union
+      select 'tool_name', d.tool_name from dimensions as d
+      union
+      select v.dimension, v.value
+      from pending as p
+      cross join lateral (values ('model', p.model), ('tool_name', p.tool_name))
+        as v (dimension, value)
+    ) as n
+  ),
+  costs as (
+    select f.hour, d.model_series, d.tool_series, f.cost_usd
+    from (
+      select date_bin('1 hour', r.bucket_start, v_first) as hour, r.dimension_id, r.cost_usd
+      from tally.usage_rollups as r
+      where r.organization_id = hourly_costs.organization_id and r.actor_id = 0
+        and r.minutes = v_minutes
+        and r.bucket_start >= v_first and r.bucket_start < v_last
+        and (v_all and r.dimension_id <> 0 or r.dimension_id + 0 = any (v_dimensions))
+      offset 0
+    ) as f
+    join (
+      select i.id, m.series as model_series, t.series as tool_series
+      from dimensions as i
+      join names as m on m.dimension = 'model' and m.value = i.model
+      join names as t on t.dimension = 'tool_name' and t.value is not distinct from i.tool_name
+      offset 0
+    ) as d on d.id = f.dimension_id
+    union all
+    select p.hour, m.series, t.series, p.cost_usd
+    from pending as p
+    join names as m on m.dimension = 'model' and m.value = p.model
+    join names as t on t.dimension = 'tool_name' and t.value is not distinct from p.tool_name
+  )
+  select n.series, n.dimension, n.value, u.hour, u.cost_usd
+  from (
+    select coalesce(c.model_series, c.tool_series) as series, c.hour,
+      tally.add_up(c.cost_usd) as cost_usd
+    from costs as c
+    group by grouping sets ((c.hour), (c.hour, c.model_series), (c.hour, c.tool_series))
+    offset 0
+  ) as u
+  join names as n
+    on n.series = coalesce(u.series, (select o.series from names as o where o.value is null
+      and o.dimension = 'organization'));
 end;
 $$;
 comment on function tally.hourly_costs(uuid, timestamptz, timestamptz, jsonb) is
@@ -59,62 +94,31 @@ comment on function tally.hourly_costs(uuid, timestamptz, timestamptz, jsonb) is
 revoke execute on function tally.hourly_costs(uuid, timestamptz, timestamptz, jsonb)
   from public, anon, authenticated;
 
-create function tally.cost_series(organization_id uuid, starts_at timestamptz, ends_at timestamptz,
-  filters jsonb)
-returns table (series bigint, dimension text, value text, hour timestamptz, cost_usd numeric)
-language plpgsql stable security definer set search_path = '' set jit = off
-  set enable_mergejoin = off
-as $$
-begin
-  return query
-  with used as materialized (
-    select u.*
-    from tally.hourly_costs(cost_series.organization_id, cost_series.starts_at, cost_series.ends_at,
-      cost_series.filters) as u
-  ),
-  -- A series begins with its first use: nothing is unusual about the time before.
-  begun as (
-    select row_number() over () as series, u.dimension, u.value, min(u.hour) as hour
-    from used as u
-    group by u.dimension, u.value
-  ),
-  hours as (
-    select b.series, b.dimension, b.value, n.hour
-    from begun as b
-    cross join lateral generate_series(b.hour, cost_series.ends_at - interval '1 hour',
-      interval '1 hour') as n (hour)
-  )
-  select h.series, h.dimension, h.value, h.hour, coalesce(u.cost_usd, 0)
-  from hours as h
-  left join used as u on u.hour = h.hour and u.dimension = h.dimension
-    and u.value is not distinct from h.value;
-end;
-$$;
-comment on function tally.cost_series(uuid, timestamptz, timestamptz, jsonb) is
-  'Cost by hour of an organization, of each of its models and of each of its tools, from the first use of each on.';
-revoke execute on function tally.cost_series(uuid, timestamptz, timestamptz, jsonb)
-  from public, anon, authenticated;
-
 create function tally.scored_hours(organization_id uuid, starts_at timestamptz, ends_at timestamptz,
-  filters jsonb, timezone text)
+  filters jsonb, timezone text, threshold numeric)
 returns table (hour timestamptz, dimension text, value text, cost_usd numeric,
-  average numeric, middle double precision, difference double precision, spread double precision)
+  average numeric, middle double precision, score double precision)
 language plpgsql stable security definer set search_path = '' set jit = off
   set enable_nestloop = off set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 begin
   return query
-  with hours as materialized (
-    select h.* from tally.cost_series(scored_hours.organization_id, scored_hours.starts_at,
-      scored_hours.ends_at, scored_hours.filters) as h
+  with used as materialized (
+    select u.*
+    from tally.hourly_costs(scored_hours.organization_id, scored_hours.starts_at,
+      scored_hours.ends_at, scored_hours.filters) as u
   ),
+  -- A series begins with its first use: nothing is unusual about the time before.
   series as materialized (
-    select h.series, h.dimension, h.value, count(*) as hours, avg(h.cost_usd) as average,
-      2 * count(*) filter (where h.cost_usd > 0) < count(*) as is_rare,
-      count(*) >= 72 and count(*) filter (where h.cost_usd > 0) >= 24 as is_known
-    from hours as h
-    group by h.series, h.dimension, h.value
+    select b.*, 2 * b.hours_used < b.hours as is_rare
+    from (
+      select u.series, u.dimension, u.value, min(u.hour) as first_hour,
+        extract(epoch from scored_hours.ends_at - min(u.hour)) / 3600 as hours,
+        count(*) filter (where u.cost_usd > 0) as hours_used, tally.add_up(u.cost_usd) as cost_usd
+      from used as u
+      group by u.series, u.dimension, u.value
+    ) as b
   ),
   clock as materialized (
     select n.hour, extract(hour from l.shown)::integer as of_day,
@@ -125,15 +129,16 @@ begin
   ),
   -- Compared is with the same hour of other days; of what is used in few hours only, with those.
   grouped as materialized (
-    select h.series, h.hour, h.cost_usd, sqrt(h.cost_usd::double precision) as root, case
-      when s.is_rare then 0
-      when s.hours < 336 then l.of_day
-      else l.of_day + case when l.weekday > 5 then 24 else 0 end
-    end as like_hours
-    from hours as h
-    join series as s on s.series = h.series
-    join clock as l on l.hour = h.hour
-    where s.is_known and (h.cost_usd > 0 or not s.is_rare)
+    select s.series, l.hour, coalesce(c.cost_usd, 0) as cost_usd,
+      sqrt(coalesce(c.cost_usd, 0)::double precision) as root, case
+        when s.is_rare then 0
+        when s.hours < 336 then l.of_day
+        else l.of_day + case when l.weekday > 5 then 24 else 0 end
+      end as like_hours
+    from series as s
+    join clock as l on l.hour >= s.first_hour
+    left join used as c on c.series = s.series and c.hour = l.hour
+    where s.hours >= 72 and s.hours_used >= 24 and (c.cost_usd > 0 or not s.is_rare)
   ),
   middles as materialized (
     select g.series, g.like_hours, percentile_cont(0.5) within group (order by g.root) as middle
@@ -153,16 +158,18 @@ begin
     group by d.series
   )
   select d.hour, s.dimension, s.value, d.cost_usd, (
-      select o.average from series as o where o.dimension = 'organization'
-    ), d.middle, d.difference, p.spread
-  from differences as d
-  join spreads as p on p.series = d.series
-  join series as s on s.series = d.series;
+      select o.cost_usd / o.hours from series as o where o.dimension = 'organization'
+    ), d.middle, d.difference / p.spread
+  from spreads as p
+  join differences as d on d.series = p.series
+    and abs(d.difference / nullif(p.spread, 0)) >= scored_hours.threshold
+  join series as s on s.series = p.series
+  where p.spread > 0;
 end;
 $$;
-comment on function tally.scored_hours(uuid, timestamptz, timestamptz, jsonb, text) is
-  'How far the square root of each hour''s cost is from the middle of the hours like it, beside how far they all are; average is the mean cost of an hour of the organization. Series that are too short or too sparse are left out.';
-revoke execute on function tally.scored_hours(uuid, timestamptz, timestamptz, jsonb, text)
+comment on function tally.scored_hours(uuid, timestamptz, timestamptz, jsonb, text, numeric) is
+  'The hours the square root of whose cost is away from the middle of the hours like it by so many times what is usual; average is the mean cost of an hour of the organization. Series that are too short or too sparse are left out.';
+revoke execute on function tally.scored_hours(uuid, timestamptz, timestamptz, jsonb, text, numeric)
   from public, anon, authenticated;
 
 create function tally.usage_anomalies(
@@ -199,19 +206,17 @@ begin
   v_from := least(v_first, v_last - interval '14 days');
   return query
   select h.hour, h.hour + interval '1 hour', h.hour at time zone v_timezone, h.dimension, h.value,
-    h.cost_usd, trim_scale(round((h.middle * h.middle)::numeric, 6)),
-    round((h.difference / h.spread)::numeric, 2), case when h.difference > 0 then 'high'
-      else 'low' end
+    h.cost_usd, trim_scale(round((h.middle * h.middle)::numeric, 6)), round(h.score::numeric, 2),
+    case when h.score > 0 then 'high' else 'low' end
   from tally.scored_hours(usage_anomalies.organization_id, v_from, v_last,
-    usage_anomalies.filters, v_timezone) as h
-  where h.hour >= v_first and h.spread > 0
-    and abs(h.difference / h.spread) >= usage_anomalies.threshold
+    usage_anomalies.filters, v_timezone, usage_anomalies.threshold) as h
+  where h.hour >= v_first
     -- A difference of pennies is no anomaly of an organization that spends dollars.
     and abs(h.cost_usd::double precision - h.middle * h.middle)
       >= h.average::double precision / 2
     -- The running hour can be too dear already, too cheap it cannot be yet.
-    and (h.difference > 0 or h.hour + interval '1 hour' <= least(usage_anomalies.ends_at, now()))
-  order by abs(h.difference / h.spread) desc, h.hour, h.dimension, h.value
+    and (h.score > 0 or h.hour + interval '1 hour' <= least(usage_anomalies.ends_at, now()))
+  order by abs(h.score) desc, h.hour, h.dimension, h.value
   limit usage_anomalies.max_rows;
 end;
 $$;
