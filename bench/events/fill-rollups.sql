@@ -9,10 +9,7 @@ declare
   v_each constant bigint := events / (days * 96 * 36 * v_slots);
 begin
   for v_day in select generate_series(date_trunc('day', now(), 'UTC') - (days - 1) * interval '1 day', now(), '1 day') loop
-    delete from tally.usage_rollups as r
-    where r.organization_id = bench.organization(organization) and r.bucket_start >= v_day and r.bucket_start < v_day + interval '1 day';
-    delete from tally.duration_rollups as r
-    where r.organization_id = bench.organization(organization) and r.bucket_start >= v_day and r.bucket_start < v_day + interval '1 day';
+    perform tally.clear_day(bench.organization(organization), v_day);
     perform tally.add_to_rollups(bench.organization(organization), array(
       select row(v_day + b * interval '15 minutes', m.provider, m.model, t.tool, null, 'token', 'standard', 'success', null, false,
         bench.organization(1000000 + (b * 37 + m.n * 331 + t.n * 61 + s * 7) % 2000), null,
@@ -20,6 +17,7 @@ begin
         v_each * (200 + 142 * s))::tally.counted
       from generate_series(0, 95) as b, bench.models as m, bench.tools as t, generate_series(0, v_slots - 1) as s
     ));
+    perform tally.rebuild_week(bench.organization(organization), date_bin('7 days', v_day, timestamptz 'epoch'));
     commit;
   end loop;
 end;

@@ -275,14 +275,6 @@ create type tally.placed as (
 comment on type tally.placed is
   'What tally.counted holds, its attributes and its actor by their ids.';
 
--- sum() keeps some hundred bytes for each sum that it is at; these keep the sum.
-create aggregate tally.add_up(bigint) (sfunc = int8pl, stype = bigint, initcond = '0');
-comment on aggregate tally.add_up(bigint) is 'A sum, 0 of nothing, in little memory.';
-revoke execute on function tally.add_up(bigint) from public, anon, authenticated;
-create aggregate tally.add_up(numeric) (sfunc = numeric_add, stype = numeric, initcond = '0');
-comment on aggregate tally.add_up(numeric) is 'A sum, 0 of nothing, in little memory.';
-revoke execute on function tally.add_up(numeric) from public, anon, authenticated;
-
 create function tally.usage_levels(placed tally.placed[])
 returns setof tally.usage_rollups
 language plpgsql stable security definer set search_path = '' set jit = off
@@ -297,14 +289,14 @@ begin
     select p.organization_id, p.actor_id, p.bucket_start, p.dimension_id,
       date_bin('1 hour', p.bucket_start, timestamptz 'epoch') as hour,
       date_bin('1 day', p.bucket_start, timestamptz 'epoch') as day,
-      tally.add_up(p.request_count) as request_count, tally.add_up(p.input_tokens) as input_tokens,
-      tally.add_up(p.output_tokens) as output_tokens,
-      tally.add_up(p.cache_read_tokens) as cache_read_tokens,
-      tally.add_up(p.cache_write_tokens) as cache_write_tokens,
-      tally.add_up(p.reasoning_tokens) as reasoning_tokens, tally.add_up(p.units) as units,
-      tally.add_up(p.cost_usd) as cost_usd, tally.add_up(p.unpriced_count) as unpriced_count,
-      tally.add_up(case when p.slot is null then 0 else p.request_count end) as duration_count,
-      tally.add_up(coalesce(p.duration_ms, 0)) as duration_ms
+      sum(p.request_count)::bigint as request_count, sum(p.input_tokens)::bigint as input_tokens,
+      sum(p.output_tokens)::bigint as output_tokens,
+      sum(p.cache_read_tokens)::bigint as cache_read_tokens,
+      sum(p.cache_write_tokens)::bigint as cache_write_tokens,
+      sum(p.reasoning_tokens)::bigint as reasoning_tokens, sum(p.units) as units,
+      sum(p.cost_usd) as cost_usd, sum(p.unpriced_count)::bigint as unpriced_count,
+      sum(case when p.slot is null then 0 else p.request_count end)::bigint as duration_count,
+      sum(coalesce(p.duration_ms, 0))::bigint as duration_ms
     from unnest(usage_levels.placed) as p
     group by p.organization_id, p.actor_id, p.bucket_start, p.dimension_id
   ),
@@ -314,13 +306,13 @@ begin
         as minutes,
       coalesce(q.bucket_start, q.hour, q.day) as bucket_start,
       coalesce(q.dimension_id, 0) as dimension_id,
-      tally.add_up(q.request_count) as request_count, tally.add_up(q.input_tokens) as input_tokens,
-      tally.add_up(q.output_tokens) as output_tokens,
-      tally.add_up(q.cache_read_tokens) as cache_read_tokens,
-      tally.add_up(q.cache_write_tokens) as cache_write_tokens,
-      tally.add_up(q.reasoning_tokens) as reasoning_tokens, tally.add_up(q.units) as units,
-      tally.add_up(q.cost_usd) as cost_usd, tally.add_up(q.unpriced_count) as unpriced_count,
-      tally.add_up(q.duration_count) as duration_count, tally.add_up(q.duration_ms) as duration_ms
+      sum(q.request_count)::bigint as request_count, sum(q.input_tokens)::bigint as input_tokens,
+      sum(q.output_tokens)::bigint as output_tokens,
+      sum(q.cache_read_tokens)::bigint as cache_read_tokens,
+      sum(q.cache_write_tokens)::bigint as cache_write_tokens,
+      sum(q.reasoning_tokens)::bigint as reasoning_tokens, sum(q.units) as units,
+      sum(q.cost_usd) as cost_usd, sum(q.unpriced_count)::bigint as unpriced_count,
+      sum(q.duration_count)::bigint as duration_count, sum(q.duration_ms)::bigint as duration_ms
     from quarters as q
     group by q.organization_id, grouping sets ((q.bucket_start, q.dimension_id),
       (q.actor_id, q.day, q.dimension_id), (q.actor_id, q.hour))
@@ -341,13 +333,13 @@ begin
   union all
   select c.organization_id, c.actor_id,
     case when grouping(c.day) = 0 then 1440 else 10080 end, coalesce(c.day, c.week), 0,
-    tally.add_up(c.request_count) as request_count, tally.add_up(c.input_tokens) as input_tokens,
-    tally.add_up(c.output_tokens) as output_tokens,
-    tally.add_up(c.cache_read_tokens) as cache_read_tokens,
-    tally.add_up(c.cache_write_tokens) as cache_write_tokens,
-    tally.add_up(c.reasoning_tokens) as reasoning_tokens, tally.add_up(c.units) as units,
-    tally.add_up(c.cost_usd) as cost_usd, tally.add_up(c.unpriced_count) as unpriced_count,
-    tally.add_up(c.duration_count) as duration_count, tally.add_up(c.duration_ms) as duration_ms
+    sum(c.request_count)::bigint as request_count, sum(c.input_tokens)::bigint as input_tokens,
+    sum(c.output_tokens)::bigint as output_tokens,
+    sum(c.cache_read_tokens)::bigint as cache_read_tokens,
+    sum(c.cache_write_tokens)::bigint as cache_write_tokens,
+    sum(c.reasoning_tokens)::bigint as reasoning_tokens, sum(c.units) as units,
+    sum(c.cost_usd) as cost_usd, sum(c.unpriced_count)::bigint as unpriced_count,
+    sum(c.duration_count)::bigint as duration_count, sum(c.duration_ms)::bigint as duration_ms
   from coarser as c
   where c.minutes = 1440
   group by c.organization_id, c.actor_id, grouping sets ((c.day), (c.week))
@@ -355,13 +347,13 @@ begin
   select c.organization_id, 0,
     case when grouping(c.day) = 0 then 1440 when grouping(c.hour) = 0 then 60 else 15 end,
     coalesce(c.bucket_start, c.hour, c.day), coalesce(c.dimension_id, 0),
-    tally.add_up(c.request_count) as request_count, tally.add_up(c.input_tokens) as input_tokens,
-    tally.add_up(c.output_tokens) as output_tokens,
-    tally.add_up(c.cache_read_tokens) as cache_read_tokens,
-    tally.add_up(c.cache_write_tokens) as cache_write_tokens,
-    tally.add_up(c.reasoning_tokens) as reasoning_tokens, tally.add_up(c.units) as units,
-    tally.add_up(c.cost_usd) as cost_usd, tally.add_up(c.unpriced_count) as unpriced_count,
-    tally.add_up(c.duration_count) as duration_count, tally.add_up(c.duration_ms) as duration_ms
+    sum(c.request_count)::bigint as request_count, sum(c.input_tokens)::bigint as input_tokens,
+    sum(c.output_tokens)::bigint as output_tokens,
+    sum(c.cache_read_tokens)::bigint as cache_read_tokens,
+    sum(c.cache_write_tokens)::bigint as cache_write_tokens,
+    sum(c.reasoning_tokens)::bigint as reasoning_tokens, sum(c.units) as units,
+    sum(c.cost_usd) as cost_usd, sum(c.unpriced_count)::bigint as unpriced_count,
+    sum(c.duration_count)::bigint as duration_count, sum(c.duration_ms)::bigint as duration_ms
   from coarser as c
   where c.minutes = 15
   group by c.organization_id, grouping sets ((c.hour, c.dimension_id), (c.day, c.dimension_id),
@@ -385,7 +377,7 @@ begin
     select p.organization_id, p.bucket_start, p.dimension_id, p.slot,
       date_bin('1 hour', p.bucket_start, timestamptz 'epoch') as hour,
       date_bin('1 day', p.bucket_start, timestamptz 'epoch') as day,
-      tally.add_up(p.request_count) as request_count
+      sum(p.request_count)::bigint as request_count
     from unnest(duration_levels.placed) as p
     where p.slot is not null
     group by p.organization_id, p.bucket_start, p.dimension_id, p.slot
@@ -394,7 +386,7 @@ begin
   from quarters as q
   union all
   select q.organization_id, case when grouping(q.day) = 0 then 1440 else 60 end,
-    coalesce(q.hour, q.day), coalesce(q.dimension_id, 0), q.slot, tally.add_up(q.request_count)
+    coalesce(q.hour, q.day), coalesce(q.dimension_id, 0), q.slot, sum(q.request_count)::bigint
   from quarters as q
   group by q.organization_id, q.slot, grouping sets ((q.day, q.dimension_id), (q.hour), (q.day));
 end;

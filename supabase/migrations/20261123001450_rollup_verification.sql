@@ -476,8 +476,8 @@ begin
     v_placed := tally.place_folded(v_organization_id, v_span.first_day, v_span.ends_before);
     for v_found in
       select d.*
-      from tally.usage_differences(v_organization_id, v_span.first_day, v_span.ends_before, v_actors,
-        v_placed) as d
+      from tally.usage_differences(v_organization_id, v_span.first_day, v_span.ends_before,
+        v_actors, v_placed) as d
     loop
       return next v_found;
       if v_found.minutes = 1440 and v_found.actor_id <> 0 and v_found.dimension_id = 0 then
@@ -486,8 +486,8 @@ begin
     end loop;
     return query
     select d.*
-    from tally.duration_differences(v_organization_id, v_span.first_day, v_span.ends_before, v_placed)
-      as d;
+    from tally.duration_differences(v_organization_id, v_span.first_day, v_span.ends_before,
+      v_placed) as d;
   end loop;
   return query
   select w.*
@@ -592,10 +592,10 @@ begin
     and r.bucket_start = rebuild_week.week and r.actor_id <> 0 and r.dimension_id = 0;
   insert into tally.usage_rollups
   select r.organization_id, r.actor_id, 10080, rebuild_week.week, 0,
-    tally.add_up(r.request_count), tally.add_up(r.input_tokens), tally.add_up(r.output_tokens),
-    tally.add_up(r.cache_read_tokens), tally.add_up(r.cache_write_tokens),
-    tally.add_up(r.reasoning_tokens), tally.add_up(r.units), tally.add_up(r.cost_usd),
-    tally.add_up(r.unpriced_count), tally.add_up(r.duration_count), tally.add_up(r.duration_ms)
+    sum(r.request_count)::bigint, sum(r.input_tokens)::bigint, sum(r.output_tokens)::bigint,
+    sum(r.cache_read_tokens)::bigint, sum(r.cache_write_tokens)::bigint,
+    sum(r.reasoning_tokens)::bigint, sum(r.units), sum(r.cost_usd),
+    sum(r.unpriced_count)::bigint, sum(r.duration_count)::bigint, sum(r.duration_ms)::bigint
   from tally.usage_rollups as r
   where r.organization_id = rebuild_week.organization_id and r.minutes = 1440
     and r.bucket_start >= rebuild_week.week

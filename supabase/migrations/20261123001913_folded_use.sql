@@ -26,13 +26,13 @@ as $$
 begin
   return query
   with summed as materialized (
-    select c.span, c.minus_span, tally.add_up(r.request_count) as request_count,
-      tally.add_up(r.input_tokens) as input_tokens, tally.add_up(r.output_tokens) as output_tokens,
-      tally.add_up(r.cache_read_tokens) as cache_read_tokens,
-      tally.add_up(r.cache_write_tokens) as cache_write_tokens,
-      tally.add_up(r.reasoning_tokens) as reasoning_tokens, tally.add_up(r.units) as units,
-      tally.add_up(r.cost_usd) as cost_usd, tally.add_up(r.unpriced_count) as unpriced_count,
-      tally.add_up(r.duration_count) as duration_count, tally.add_up(r.duration_ms) as duration_ms
+    select c.span, c.minus_span, sum(r.request_count)::bigint as request_count,
+      sum(r.input_tokens)::bigint as input_tokens, sum(r.output_tokens)::bigint as output_tokens,
+      sum(r.cache_read_tokens)::bigint as cache_read_tokens,
+      sum(r.cache_write_tokens)::bigint as cache_write_tokens,
+      sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.units) as units,
+      sum(r.cost_usd) as cost_usd, sum(r.unpriced_count)::bigint as unpriced_count,
+      sum(r.duration_count)::bigint as duration_count, sum(r.duration_ms)::bigint as duration_ms
     from tally.cut_range(folded_totals.boundaries, tally.rollup_levels('totals')) as c
     cross join lateral (
       -- Row by row: between the rows for everything stand those of each dimension.
@@ -50,12 +50,12 @@ begin
     group by c.span, c.minus_span
   )
   select g.span, null::text,
-    tally.add_up(g.sign * s.request_count), tally.add_up(g.sign * s.input_tokens),
-    tally.add_up(g.sign * s.output_tokens), tally.add_up(g.sign * s.cache_read_tokens),
-    tally.add_up(g.sign * s.cache_write_tokens), tally.add_up(g.sign * s.reasoning_tokens),
-    tally.add_up(g.sign * s.units), tally.add_up(g.sign * s.cost_usd),
-    tally.add_up(g.sign * s.unpriced_count), tally.add_up(g.sign * s.duration_count),
-    tally.add_up(g.sign * s.duration_ms)
+    sum(g.sign * s.request_count)::bigint, sum(g.sign * s.input_tokens)::bigint,
+    sum(g.sign * s.output_tokens)::bigint, sum(g.sign * s.cache_read_tokens)::bigint,
+    sum(g.sign * s.cache_write_tokens)::bigint, sum(g.sign * s.reasoning_tokens)::bigint,
+    sum(g.sign * s.units), sum(g.sign * s.cost_usd),
+    sum(g.sign * s.unpriced_count)::bigint, sum(g.sign * s.duration_count)::bigint,
+    sum(g.sign * s.duration_ms)::bigint
   from summed as s
   cross join lateral (values (s.span, 1), (s.minus_span, -1)) as g (span, sign)
   where g.span is not null
@@ -71,7 +71,7 @@ create function tally.folded_use(
   organization_id uuid, boundaries timestamptz[], filter tally.report_filter, dimension text)
 returns setof tally.span_use
 language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
-  set work_mem = '32MB'
+  set work_mem = '32MB' set enable_hashagg = off
 as $$
 declare
   v_dimensions bigint[] := tally.passing_dimensions(folded_use.organization_id, folded_use.filter);
@@ -86,12 +86,12 @@ begin
     where d.organization_id = folded_use.organization_id
   )
   select r.span, n.label,
-    tally.add_up(r.sign * r.request_count), tally.add_up(r.sign * r.input_tokens),
-    tally.add_up(r.sign * r.output_tokens), tally.add_up(r.sign * r.cache_read_tokens),
-    tally.add_up(r.sign * r.cache_write_tokens), tally.add_up(r.sign * r.reasoning_tokens),
-    tally.add_up(r.sign * r.units), tally.add_up(r.sign * r.cost_usd),
-    tally.add_up(r.sign * r.unpriced_count), tally.add_up(r.sign * r.duration_count),
-    tally.add_up(r.sign * r.duration_ms)
+    sum(r.sign * r.request_count)::bigint, sum(r.sign * r.input_tokens)::bigint,
+    sum(r.sign * r.output_tokens)::bigint, sum(r.sign * r.cache_read_tokens)::bigint,
+    sum(r.sign * r.cache_write_tokens)::bigint, sum(r.sign * r.reasoning_tokens)::bigint,
+    sum(r.sign * r.units), sum(r.sign * r.cost_usd),
+    sum(r.sign * r.unpriced_count)::bigint, sum(r.sign * r.duration_count)::bigint,
+    sum(r.sign * r.duration_ms)::bigint
   from (
     select g.span, g.sign, t.*
     from tally.cut_range(folded_use.boundaries, tally.rollup_levels('dimensions')) as c
@@ -123,7 +123,7 @@ create function tally.folded_use_of_actors(
   organization_id uuid, boundaries timestamptz[], filter tally.report_filter, dimension text)
 returns setof tally.span_use
 language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
-  set work_mem = '32MB'
+  set work_mem = '32MB' set enable_hashagg = off
 as $$
 declare
   v_dimensions bigint[] := tally.passing_dimensions(folded_use_of_actors.organization_id,
@@ -158,16 +158,16 @@ begin
   ),
   summed as materialized (
     select r.span, r.actor_id, r.dimension_id,
-      tally.add_up(r.sign * r.request_count) as request_count,
-      tally.add_up(r.sign * r.input_tokens) as input_tokens,
-      tally.add_up(r.sign * r.output_tokens) as output_tokens,
-      tally.add_up(r.sign * r.cache_read_tokens) as cache_read_tokens,
-      tally.add_up(r.sign * r.cache_write_tokens) as cache_write_tokens,
-      tally.add_up(r.sign * r.reasoning_tokens) as reasoning_tokens,
-      tally.add_up(r.sign * r.units) as units, tally.add_up(r.sign * r.cost_usd) as cost_usd,
-      tally.add_up(r.sign * r.unpriced_count) as unpriced_count,
-      tally.add_up(r.sign * r.duration_count) as duration_count,
-      tally.add_up(r.sign * r.duration_ms) as duration_ms
+      sum(r.sign * r.request_count)::bigint as request_count,
+      sum(r.sign * r.input_tokens)::bigint as input_tokens,
+      sum(r.sign * r.output_tokens)::bigint as output_tokens,
+      sum(r.sign * r.cache_read_tokens)::bigint as cache_read_tokens,
+      sum(r.sign * r.cache_write_tokens)::bigint as cache_write_tokens,
+      sum(r.sign * r.reasoning_tokens)::bigint as reasoning_tokens,
+      sum(r.sign * r.units) as units, sum(r.sign * r.cost_usd) as cost_usd,
+      sum(r.sign * r.unpriced_count)::bigint as unpriced_count,
+      sum(r.sign * r.duration_count)::bigint as duration_count,
+      sum(r.sign * r.duration_ms)::bigint as duration_ms
     from (
       select c.span, c.sign, l.*
       from cuts as c
@@ -203,10 +203,10 @@ begin
   select s.span, tally.dimension_value(folded_use_of_actors.dimension, d.provider, d.model,
       d.tool_name, d.operation, d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok,
       a.user_id, a.api_key_id),
-    tally.add_up(s.request_count), tally.add_up(s.input_tokens), tally.add_up(s.output_tokens),
-    tally.add_up(s.cache_read_tokens), tally.add_up(s.cache_write_tokens),
-    tally.add_up(s.reasoning_tokens), tally.add_up(s.units), tally.add_up(s.cost_usd),
-    tally.add_up(s.unpriced_count), tally.add_up(s.duration_count), tally.add_up(s.duration_ms)
+    sum(s.request_count)::bigint, sum(s.input_tokens)::bigint, sum(s.output_tokens)::bigint,
+    sum(s.cache_read_tokens)::bigint, sum(s.cache_write_tokens)::bigint,
+    sum(s.reasoning_tokens)::bigint, sum(s.units), sum(s.cost_usd),
+    sum(s.unpriced_count)::bigint, sum(s.duration_count)::bigint, sum(s.duration_ms)::bigint
   from summed as s
   left join tally.usage_dimensions as d
     on d.organization_id = folded_use_of_actors.organization_id and d.id = s.dimension_id

@@ -15,16 +15,17 @@ begin
     then tally.dimension_value(loose_use.dimension, l.provider, l.model, l.tool_name, l.operation,
       l.resource_type, l.service_tier, l.status, l.unit_type, l.is_byok, l.user_id,
       l.api_key_id) end,
-    sum(l.request_count), tally.add_up(l.input_tokens), tally.add_up(l.output_tokens),
-    tally.add_up(l.cache_read_tokens), tally.add_up(l.cache_write_tokens),
-    tally.add_up(l.reasoning_tokens), tally.add_up(l.units), tally.add_up(l.cost_usd),
+    sum(l.request_count), sum(l.input_tokens)::bigint, sum(l.output_tokens)::bigint,
+    sum(l.cache_read_tokens)::bigint, sum(l.cache_write_tokens)::bigint,
+    sum(l.reasoning_tokens)::bigint, sum(l.units), sum(l.cost_usd),
     sum(l.unpriced_count),
     count(l.duration_ms), coalesce(sum(l.duration_ms), 0)::bigint
   from (
-    select width_bucket(c.starts_at, loose_use.boundaries) as span, b.provider, b.model, b.tool_name, b.operation, b.resource_type, b.service_tier,
-      b.status, b.unit_type, b.is_byok, b.user_id, b.api_key_id, b.request_count, b.input_tokens,
-      b.output_tokens, b.cache_read_tokens, b.cache_write_tokens, b.reasoning_tokens, b.units,
-      b.cost_usd, b.unpriced_count, b.duration_ms
+    select width_bucket(c.starts_at, loose_use.boundaries) as span, b.provider, b.model,
+      b.tool_name, b.operation, b.resource_type, b.service_tier, b.status, b.unit_type, b.is_byok,
+      b.user_id, b.api_key_id, b.request_count, b.input_tokens, b.output_tokens,
+      b.cache_read_tokens, b.cache_write_tokens, b.reasoning_tokens, b.units, b.cost_usd,
+      b.unpriced_count, b.duration_ms
     from tally.cut_range(array[loose_use.boundaries[1],
       loose_use.boundaries[cardinality(loose_use.boundaries)]], '{15}') as c
     cross join lateral (
@@ -67,6 +68,7 @@ create function tally.usage_range(organization_id uuid, boundaries timestamptz[]
   dimension text)
 returns setof tally.span_use
 language plpgsql stable security definer set search_path = '' set jit = off set work_mem = '32MB'
+  set enable_hashagg = off
 as $$
 declare
   v_filter tally.report_filter := tally.read_filters(usage_range.filters);
@@ -81,11 +83,11 @@ begin
   v_bounds[1] := tally.round_archived(v_bounds[1]);
   v_bounds[cardinality(v_bounds)] := tally.round_archived(v_bounds[cardinality(v_bounds)]);
   return query
-  select u.span, u.dimension, tally.add_up(u.request_count), tally.add_up(u.input_tokens),
-    tally.add_up(u.output_tokens), tally.add_up(u.cache_read_tokens),
-    tally.add_up(u.cache_write_tokens), tally.add_up(u.reasoning_tokens),
-    trim_scale(tally.add_up(u.units)), trim_scale(tally.add_up(u.cost_usd)),
-    tally.add_up(u.unpriced_count), tally.add_up(u.duration_count), tally.add_up(u.duration_ms)
+  select u.span, u.dimension, sum(u.request_count)::bigint, sum(u.input_tokens)::bigint,
+    sum(u.output_tokens)::bigint, sum(u.cache_read_tokens)::bigint,
+    sum(u.cache_write_tokens)::bigint, sum(u.reasoning_tokens)::bigint,
+    trim_scale(sum(u.units)), trim_scale(sum(u.cost_usd)),
+    sum(u.unpriced_count)::bigint, sum(u.duration_count)::bigint, sum(u.duration_ms)::bigint
   from (
     select * from tally.loose_use(usage_range.organization_id, v_bounds, v_filter,
       usage_range.dimension)
@@ -106,8 +108,8 @@ begin
   ) as u
   group by u.span, u.dimension
   -- What was taken off a day may leave nothing.
-  having tally.add_up(u.request_count) <> 0 or tally.add_up(u.cost_usd) <> 0
-    or tally.add_up(u.unpriced_count) <> 0;
+  having sum(u.request_count)::bigint <> 0 or sum(u.cost_usd) <> 0
+    or sum(u.unpriced_count)::bigint <> 0;
 end;
 $$;
 comment on function tally.usage_range(uuid, timestamptz[], jsonb, text) is

@@ -79,7 +79,7 @@ begin
   select n.series, n.dimension, n.value, u.hour, u.cost_usd
   from (
     select coalesce(c.model_series, c.tool_series) as series, c.hour,
-      tally.add_up(c.cost_usd) as cost_usd
+      sum(c.cost_usd) as cost_usd
     from costs as c
     group by grouping sets ((c.hour), (c.hour, c.model_series), (c.hour, c.tool_series))
     offset 0
@@ -115,7 +115,7 @@ begin
     from (
       select u.series, u.dimension, u.value, min(u.hour) as first_hour,
         extract(epoch from scored_hours.ends_at - min(u.hour)) / 3600 as hours,
-        count(*) filter (where u.cost_usd > 0) as hours_used, tally.add_up(u.cost_usd) as cost_usd
+        count(*) filter (where u.cost_usd > 0) as hours_used, sum(u.cost_usd) as cost_usd
       from used as u
       group by u.series, u.dimension, u.value
     ) as b
