@@ -4,7 +4,8 @@ create function tally.hourly_costs(organization_id uuid, starts_at timestamptz, 
   filters jsonb)
 returns table (series integer, dimension text, value text, hour timestamptz, cost_usd numeric)
 language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
-  set enable_nestloop = off set enable_mergejoin = off set work_mem = '32MB'
+  set enable_nestloop = off set enable_mergejoin = off set enable_bitmapscan = off
+  set work_mem = '32MB' set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_filter tally.report_filter := tally.read_filters(hourly_costs.filters);
@@ -36,7 +37,7 @@ begin
     from tally.usage_dimensions as d
     where d.organization_id = hourly_costs.organization_id
   ),
-  -- Numbers are summed by in half the time of names.
+  -- Sums go by numbers: names take longer to compare.
   names as materialized (
     select row_number() over ()::integer as series, n.dimension, n.value
     from (
@@ -100,12 +101,13 @@ returns table (hour timestamptz, dimension text, value text, cost_usd numeric,
   average numeric, middle double precision, score double precision)
 language plpgsql stable security definer set search_path = '' set jit = off
   set enable_nestloop = off set enable_mergejoin = off
+  set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 begin
   return query
   with used as materialized (
-    select u.*
+    select u.*, sqrt(u.cost_usd::double precision) as root
     from tally.hourly_costs(scored_hours.organization_id, scored_hours.starts_at,
       scored_hours.ends_at, scored_hours.filters) as u
   ),
@@ -129,8 +131,7 @@ begin
   ),
   -- Compared is with the same hour of other days; of what is used in few hours only, with those.
   grouped as materialized (
-    select s.series, l.hour, coalesce(c.cost_usd, 0) as cost_usd,
-      sqrt(coalesce(c.cost_usd, 0)::double precision) as root, case
+    select s.series, l.hour, coalesce(c.root, 0) as root, case
         when s.is_rare then 0
         when s.hours < 336 then l.of_day
         else l.of_day + case when l.weekday > 5 then 24 else 0 end
@@ -138,7 +139,7 @@ begin
     from series as s
     join clock as l on l.hour >= s.first_hour
     left join used as c on c.series = s.series and c.hour = l.hour
-    where s.hours >= 72 and s.hours_used >= 24 and (c.cost_usd > 0 or not s.is_rare)
+    where s.hours >= 72 and s.hours_used >= 24 and (c.root > 0 or not s.is_rare)
   ),
   middles as materialized (
     select g.series, g.like_hours, percentile_cont(0.5) within group (order by g.root) as middle
@@ -146,7 +147,7 @@ begin
     group by g.series, g.like_hours
   ),
   differences as materialized (
-    select g.series, g.hour, g.cost_usd, m.middle, g.root - m.middle as difference
+    select g.series, g.hour, m.middle, g.root - m.middle as difference
     from grouped as g
     join middles as m on m.series = g.series and m.like_hours = g.like_hours
   ),
@@ -157,13 +158,14 @@ begin
     from differences as d
     group by d.series
   )
-  select d.hour, s.dimension, s.value, d.cost_usd, (
+  select d.hour, s.dimension, s.value, coalesce(u.cost_usd, 0), (
       select o.cost_usd / o.hours from series as o where o.dimension = 'organization'
     ), d.middle, d.difference / p.spread
   from spreads as p
   join differences as d on d.series = p.series
     and abs(d.difference / nullif(p.spread, 0)) >= scored_hours.threshold
   join series as s on s.series = p.series
+  left join used as u on u.series = d.series and u.hour = d.hour
   where p.spread > 0;
 end;
 $$;
