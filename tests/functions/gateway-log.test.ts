@@ -27,7 +27,7 @@ test("neither words nor keys are in the log", async () => {
 });
 
 test("the log of a stream waits for its recording, however long that takes", async () => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const { promise: databaseIsBack, resolve: bringBack } = Promise.withResolvers<void>();
   const gateway = openGateway(provider, {
     answers: {

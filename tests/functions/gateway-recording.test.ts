@@ -2,7 +2,6 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { type FakeProvider, startFakeProvider } from "../../packages/fake-provider/src/index.ts";
 import { keepHold } from "../../supabase/functions/_tally/gateway/keep-hold.ts";
 import { type Ledger, openLedger } from "../../supabase/functions/_tally/gateway/ledger.ts";
-import { Patience } from "../../supabase/functions/_tally/keep-deadlines.ts";
 import { ask, HOLD_ID, openGateway } from "./gateway-support.ts";
 import { databaseError, fakeDatabase, logsOf } from "./support.ts";
 
@@ -55,7 +54,7 @@ test("a mistake is not tried again, and patience has an end", async () => {
 });
 
 test("an answer is not lost with the ledger: it is delivered, and the log says what to mend", async () => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const gateway = openGateway(provider, {
     answers: {
       settle_gateway_call: () => {
@@ -90,7 +89,7 @@ test("a hold is extended for as long as its call runs", () => {
     },
   } as Partial<Ledger> as Ledger;
 
-  const stop = keepHold(ledger, HOLD_ID, new Patience(), 600);
+  const stop = keepHold(ledger, HOLD_ID, 600);
   vi.advanceTimersByTime(299_999);
   expect(extensions).toEqual([]);
   vi.advanceTimersByTime(600_001);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Deadlines, Patience } from "../../supabase/functions/_tally/keep-deadlines.ts";
+import { Deadlines } from "../../supabase/functions/_tally/keep-deadlines.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
@@ -30,35 +30,4 @@ test("one timer serves all, and none is left when nothing is waited for", () => 
   expect(vi.getTimerCount()).toBe(1);
   vi.advanceTimersByTime(100);
   expect(vi.getTimerCount()).toBe(0);
-});
-
-test("what is late may set the next deadline, with one timer still", () => {
-  const patience = new Patience();
-  let rounds = 0;
-  const again = () => {
-    rounds++;
-    patience.set(100, again);
-  };
-  patience.set(100, again);
-  vi.advanceTimersByTime(50);
-  const late: string[] = [];
-  patience.set(100, () => late.push("second"));
-  vi.advanceTimersByTime(99);
-  expect([rounds, late]).toEqual([1, []]);
-  vi.advanceTimersByTime(1);
-  expect(late).toEqual(["second"]);
-  vi.advanceTimersByTime(850);
-  expect(rounds).toBe(10);
-  expect(vi.getTimerCount()).toBe(1);
-});
-
-test("deadlines of another length run out by their own", () => {
-  const patience = new Patience();
-  const late: string[] = [];
-  patience.set(100, () => late.push("far"));
-  patience.set(10, () => late.push("near"));
-  vi.advanceTimersByTime(10);
-  expect(late).toEqual(["near"]);
-  vi.advanceTimersByTime(90);
-  expect(late).toEqual(["near", "far"]);
 });

@@ -6,7 +6,6 @@ import {
   type StreamOutcome,
 } from "../../supabase/functions/_tally/gateway/meter-stream.ts";
 import { FrameSplitter } from "../../supabase/functions/_tally/gateway/split-frames.ts";
-import { Patience } from "../../supabase/functions/_tally/keep-deadlines.ts";
 
 const usage = { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 };
 const frames = [
@@ -36,7 +35,6 @@ function setUp(options: { hidesUsage?: boolean; idleMs?: number } = {}) {
     reader: chatCompletions("openai").createStreamReader(ANY_REQUEST),
     splitter: new FrameSplitter(),
     hidesUsage: options.hidesUsage ?? true,
-    patience: new Patience(),
     idleMs: options.idleMs ?? 60_000,
     clientGone: client.signal,
     abortUpstream: () => {
@@ -109,7 +107,6 @@ test("the call is recorded before the last frame leaves", async () => {
     reader: chatCompletions("openai").createStreamReader(ANY_REQUEST),
     splitter: new FrameSplitter(),
     hidesUsage: true,
-    patience: new Patience(),
     idleMs: 60_000,
     clientGone: new AbortController().signal,
     abortUpstream: () => {},
@@ -136,7 +133,6 @@ test("a client that leaves while its call is being recorded disturbs nothing", a
     reader: chatCompletions("openai").createStreamReader(ANY_REQUEST),
     splitter: new FrameSplitter(),
     hidesUsage: true,
-    patience: new Patience(),
     idleMs: 60_000,
     clientGone: new AbortController().signal,
     abortUpstream: () => {},

@@ -3,7 +3,6 @@ import { type Database, openDatabase } from "./database.ts";
 import { readEnv, type ReadVariable, type TallyEnv } from "./env.ts";
 import { TallyError, toTallyError } from "./errors.ts";
 import { KnownUsers } from "./identify-user.ts";
-import { Patience } from "./keep-deadlines.ts";
 import { causeOf, type LogFields, logRequest, type WriteLine } from "./log-request.ts";
 
 /** What handlers get from outside: nothing in `_tally` reaches for it by itself. */
@@ -14,8 +13,6 @@ export interface Deps {
   /** Milliseconds since 1970. */
   now: () => number;
   knownUsers: KnownUsers;
-  /** Deadlines that all requests share. */
-  patience: Patience;
   /** Keeps the isolate alive for work that outlives the response. */
   waitUntil: (work: Promise<unknown>) => void;
 }
@@ -168,7 +165,6 @@ function connect(surroundings: Surroundings): Deps {
     fetch: surroundings.fetch ?? fetch,
     now: surroundings.now ?? Date.now,
     knownUsers: new KnownUsers(),
-    patience: new Patience(),
     waitUntil: surroundings.waitUntil ?? (() => {}),
   };
 }

@@ -35,28 +35,13 @@ export class Deadlines {
   #look(): void {
     this.#timer = undefined;
     const now = performance.now();
-    const late: Deadline[] = [];
     for (const deadline of this.#open) {
       if (deadline.at > now) {
         this.#timer = this.#start(deadline.at - now);
-        break;
+        return;
       }
       this.#open.delete(deadline);
-      late.push(deadline);
+      deadline.onLate();
     }
-    // Last, because they may set others.
-    for (const { onLate } of late) onLate();
-  }
-}
-
-/** Deadlines of every length that is asked for; a function has few of them. */
-export class Patience {
-  readonly #byLength = new Map<number, Deadlines>();
-
-  /** Calls `onLate` after `ms` unless the function that it returns is called before. */
-  set(ms: number, onLate: () => void): () => void {
-    let deadlines = this.#byLength.get(ms);
-    if (deadlines === undefined) this.#byLength.set(ms, deadlines = new Deadlines(ms));
-    return deadlines.set(onLate);
   }
 }

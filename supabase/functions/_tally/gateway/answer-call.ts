@@ -23,8 +23,7 @@ export async function answerCall(
   detours: Detours,
   context: RequestContext,
 ): Promise<Response> {
-  const { patience } = context.deps;
-  let stopKeeping = keepHold(admitted.ledger, admitted.holdId, patience);
+  let stopKeeping = keepHold(admitted.ledger, admitted.holdId);
   const { fallBack } = detours;
   let isStreaming = false;
   try {
@@ -33,7 +32,7 @@ export async function answerCall(
       fallBack: fallBack && (async (attempts) => {
         stopKeeping();
         const next = await fallBack(attempts);
-        if (next !== null) stopKeeping = keepHold(next.ledger, next.holdId, patience);
+        if (next !== null) stopKeeping = keepHold(next.ledger, next.holdId);
         return next;
       }),
     }, context);
@@ -92,7 +91,6 @@ async function passOnAnswer(
 ): Promise<Response> {
   const { request, deps } = context;
   const bytes = await readAnswer(answer, {
-    patience: deps.patience,
     clientGone: request.signal,
     timeoutMs: deps.env.upstreamTimeoutMs,
   });
@@ -136,7 +134,6 @@ function passOnStream(
     reader: running.endpoint.createStreamReader(running.call.request),
     splitter,
     hidesUsage: running.call.request.hidesUsage,
-    patience: deps.patience,
     idleMs: deps.env.upstreamTimeoutMs,
     clientGone: request.signal,
     abortUpstream: abort,

@@ -25,7 +25,6 @@ export async function answerFree(
   );
   const result = await sendUpstream(upstream, {
     fetch: deps.fetch,
-    patience: deps.patience,
     clientGone: request.signal,
     timeoutMs: deps.env.upstreamTimeoutMs,
   });

@@ -1,4 +1,3 @@
-import type { Patience } from "../keep-deadlines.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** How long a hold lasts without a sign of life, in seconds. */
@@ -12,14 +11,10 @@ export const HOLD_SECONDS = 600;
 export function keepHold(
   ledger: Ledger,
   holdId: string,
-  patience: Patience,
   seconds = HOLD_SECONDS,
 ): () => void {
-  const wait = () =>
-    patience.set(seconds * 500, () => {
-      ledger.extend(holdId, seconds).catch(() => {});
-      stop = wait();
-    });
-  let stop = wait();
-  return () => stop();
+  const timer = setInterval(() => {
+    ledger.extend(holdId, seconds).catch(() => {});
+  }, seconds * 500);
+  return () => clearInterval(timer);
 }

@@ -1,7 +1,6 @@
 import type { StreamEnd, StreamReader } from "./adapter.ts";
 import { EmittedText } from "./emitted-text.ts";
 import { PieceGatherer } from "./gather-pieces.ts";
-import type { Patience } from "../keep-deadlines.ts";
 import { readPieces } from "../read-pieces.ts";
 import type { Frame, Splitter } from "./split-frames.ts";
 import { SilenceWatch } from "./watch-silence.ts";
@@ -20,7 +19,6 @@ export interface MeterStreamOptions {
   splitter: Splitter;
   /** Leave out the frame that carries usage alone. */
   hidesUsage: boolean;
-  patience: Patience;
   /** Longest silence of the provider, in ms. */
   idleMs: number;
   /** Fires when the client has left. */
@@ -47,14 +45,13 @@ export function meterStream(
     reader,
     splitter,
     hidesUsage,
-    patience,
     idleMs,
     clientGone,
     abortUpstream,
     onEnd,
   } = options;
   const upstream = readPieces(source);
-  const watch = new SilenceWatch(patience, idleMs, () => void stopUpstream());
+  const watch = new SilenceWatch(idleMs, () => void stopUpstream());
   const text = new EmittedText();
   let ended: Promise<Uint8Array | null> | undefined;
   /** Nothing more may be given to the client: it has left, or was told of a failure. */

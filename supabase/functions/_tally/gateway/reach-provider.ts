@@ -25,7 +25,6 @@ export async function reachProvider(
 ): Promise<{ running: RunningCall; result: UpstreamResult }> {
   const options = {
     fetch: deps.fetch,
-    patience: deps.patience,
     clientGone: request.signal,
     timeoutMs: deps.env.upstreamTimeoutMs,
   };

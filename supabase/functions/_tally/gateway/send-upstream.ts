@@ -1,4 +1,3 @@
-import type { Patience } from "../keep-deadlines.ts";
 import { readPieces } from "../read-pieces.ts";
 
 /** A request as the provider gets it. */
@@ -19,33 +18,26 @@ export type UpstreamResult =
   }
   | { kind: "unsent" | "unreachable" | "aborted" | "timeout"; cause: unknown };
 
-/** How long a provider is waited for, and for whom. */
-export interface UpstreamOptions {
-  fetch: typeof fetch;
-  patience: Patience;
-  clientGone: AbortSignal;
-  timeoutMs: number;
-}
-
 /**
  * Sends a request to a provider. It ends early when the client leaves, and when the provider has
  * not begun to answer after `timeoutMs`. Redirects are not followed: a key must not travel.
  */
 export async function sendUpstream(
   request: UpstreamRequest,
-  { fetch, patience, clientGone, timeoutMs }: UpstreamOptions,
+  options: { fetch: typeof fetch; clientGone: AbortSignal; timeoutMs: number },
 ): Promise<UpstreamResult> {
+  const { clientGone, timeoutMs } = options;
   if (clientGone.aborted) return { kind: "unsent", cause: clientGone.reason };
   const controller = new AbortController();
   let isLate = false;
-  const isMet = patience.set(timeoutMs, () => {
+  const timer = setTimeout(() => {
     isLate = true;
     controller.abort();
-  });
+  }, timeoutMs);
   const abort = () => controller.abort();
   clientGone.addEventListener("abort", abort);
   try {
-    const response = await fetch(request.url, {
+    const response = await options.fetch(request.url, {
       method: request.method,
       headers: request.headers,
       ...(request.method === "POST" && { body: request.body }),
@@ -57,7 +49,7 @@ export async function sendUpstream(
     if (isLate) return { kind: "timeout", cause };
     return { kind: clientGone.aborted ? "aborted" : "unreachable", cause };
   } finally {
-    isMet();
+    clearTimeout(timer);
     clientGone.removeEventListener("abort", abort);
   }
 }
@@ -70,7 +62,7 @@ export async function sendUpstream(
  */
 export async function readAnswer(
   { response, abort }: Extract<UpstreamResult, { kind: "answer" }>,
-  { patience, clientGone, timeoutMs }: Omit<UpstreamOptions, "fetch">,
+  { clientGone, timeoutMs }: { clientGone: AbortSignal; timeoutMs: number },
 ): Promise<Uint8Array<ArrayBuffer> | "aborted" | "timeout" | "failed"> {
   const reader = response.body && readPieces(response.body);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -82,7 +74,7 @@ export async function readAnswer(
     reader?.cancel().catch(() => {});
   };
   const leave = () => stop("aborted");
-  const isMet = patience.set(timeoutMs, () => stop("timeout"));
+  const timer = setTimeout(() => stop("timeout"), timeoutMs);
   clientGone.addEventListener("abort", leave);
   try {
     if (clientGone.aborted) leave();
@@ -95,7 +87,7 @@ export async function readAnswer(
   } catch {
     return stopped ?? "failed";
   } finally {
-    isMet();
+    clearTimeout(timer);
     clientGone.removeEventListener("abort", leave);
   }
   const [only] = chunks;

@@ -1,7 +1,6 @@
 import type { TextCounter } from "../count-text.ts";
 import { toTallyError } from "../errors.ts";
 import type { RequestContext } from "../handle-request.ts";
-import type { Patience } from "../keep-deadlines.ts";
 import type { EndpointAdapter } from "./adapter.ts";
 import { buildEvents, type CallEnd, type MeteredCall } from "./build-event.ts";
 import type { EmittedText } from "./emitted-text.ts";
@@ -62,15 +61,19 @@ export async function settleCall(
   });
   finishAfter(settled);
   deps.waitUntil(settled);
-  return await withPatience(settled, deps.patience);
+  return await withPatience(settled);
 }
 
-function withPatience<Result>(
+async function withPatience<Result>(
   work: Promise<Result>,
-  patience: Patience,
 ): Promise<Result | null> {
-  return new Promise((resolve, reject) => {
-    const isDone = patience.set(SETTLE_PATIENCE_MS, () => resolve(null));
-    work.then(resolve, reject).finally(isDone);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), SETTLE_PATIENCE_MS);
   });
+  try {
+    return await Promise.race([work, tooLong]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

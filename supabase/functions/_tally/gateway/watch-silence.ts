@@ -1,18 +1,14 @@
-import type { Patience } from "../keep-deadlines.ts";
-
-/** Stops a provider that says nothing for too long, with one deadline at a time for a whole stream. */
+/** Stops a provider that says nothing for too long, with one timer for a whole stream. */
 export class SilenceWatch {
   /** What the client is told of it. */
   silence: Error | undefined;
   readonly #idleMs: number;
-  readonly #patience: Patience;
   readonly #stop: () => void;
-  #letGo: (() => void) | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #since = 0;
   #isWaiting = false;
 
-  constructor(patience: Patience, idleMs: number, stop: () => void) {
-    this.#patience = patience;
+  constructor(idleMs: number, stop: () => void) {
     this.#idleMs = idleMs;
     this.#stop = stop;
   }
@@ -21,7 +17,7 @@ export class SilenceWatch {
   begin(): void {
     this.#since = performance.now();
     this.#isWaiting = true;
-    this.#letGo ??= this.#patience.set(this.#idleMs, () => this.#look());
+    this.#timer ??= setTimeout(() => this.#look(), this.#idleMs);
   }
 
   /** It has spoken; until the client wants more, the silence is the client's. */
@@ -29,18 +25,17 @@ export class SilenceWatch {
     this.#isWaiting = false;
   }
 
-  /** Lets go of the deadline. */
+  /** Lets go of the timer. */
   end(): void {
-    this.#letGo?.();
+    clearTimeout(this.#timer);
   }
 
   #look(): void {
-    this.#letGo = undefined;
+    this.#timer = undefined;
     if (!this.#isWaiting) return;
     const left = this.#idleMs - (performance.now() - this.#since);
     if (left > 0) {
-      const timer = setTimeout(() => this.#look(), left);
-      this.#letGo = () => clearTimeout(timer);
+      this.#timer = setTimeout(() => this.#look(), left);
       return;
     }
     this.silence = new Error(`The provider was silent for ${this.#idleMs} ms.`);
