@@ -35,14 +35,18 @@ begin
       sum(r.duration_count)::bigint as duration_count, sum(r.duration_ms)::bigint as duration_ms
     from tally.cut_range(folded_totals.boundaries, tally.rollup_levels('totals')) as c
     cross join lateral (
-      -- Row by row: between the rows for everything stand those of each dimension.
+      -- Row by row, each by its whole key: between the rows for everything stand those of each
+      -- dimension.
       select t.*
       from generate_series(c.starts_at, c.ends_at - interval '1 microsecond',
         c.minutes * interval '1 minute') as b (bucket_start)
-      join tally.usage_rollups as t
-        on t.organization_id = folded_totals.organization_id and t.actor_id = 0
-          and t.minutes = c.minutes
-        and t.bucket_start = b.bucket_start and t.dimension_id = 0
+      cross join lateral (
+        select u.*
+        from tally.usage_rollups as u
+        where u.organization_id = folded_totals.organization_id and u.actor_id = 0
+          and u.minutes = c.minutes and u.bucket_start = b.bucket_start and u.dimension_id = 0
+        offset 0
+      ) as t
       where c.minutes > 0
       offset 0
     ) as r

@@ -36,9 +36,13 @@ begin
       select t.*
       from generate_series(c.starts_at, c.ends_at - interval '1 microsecond',
         c.minutes * interval '1 minute') as b (bucket_start)
-      join tally.duration_rollups as t
-        on t.organization_id = duration_slots.organization_id and t.minutes = c.minutes
-        and t.bucket_start = b.bucket_start and t.dimension_id = 0
+      cross join lateral (
+        select u.*
+        from tally.duration_rollups as u
+        where u.organization_id = duration_slots.organization_id and u.minutes = c.minutes
+          and u.bucket_start = b.bucket_start and u.dimension_id = 0
+        offset 0
+      ) as t
       where c.minutes > 15
       offset 0
     ) as r
