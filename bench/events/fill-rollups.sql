@@ -10,8 +10,8 @@ declare
 begin
   for v_day in select generate_series(date_trunc('day', now(), 'UTC') - (days - 1) * interval '1 day', now(), '1 day') loop
     perform tally.clear_day(bench.organization(organization), v_day);
-    perform tally.add_to_rollups(bench.organization(organization), array(
-      select row(v_day + b * interval '15 minutes', m.provider, m.model, t.tool, null, 'token', 'standard', 'success', null, false,
+    perform tally.add_to_rollups(array(
+      select row(bench.organization(organization), v_day + b * interval '15 minutes', m.provider, m.model, t.tool, null, 'token', 'standard', 'success', null, false,
         bench.organization(1000000 + (b * 37 + m.n * 331 + t.n * 61 + s * 7) % 2000), null,
         tally.duration_slot(200 + 142 * s), v_each, v_each * 2500, v_each * 450, v_each * 200, 0, 0, 0, v_each * 0.01, 0,
         v_each * (200 + 142 * s))::tally.counted

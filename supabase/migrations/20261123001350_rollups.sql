@@ -199,7 +199,8 @@ select
   coalesce(e.units, 0) as units,
   e.cost_usd,
   e.unpriced as unpriced_count,
-  e.duration_ms
+  e.duration_ms,
+  e.execution_id
 from tally.pending_events as e;
 comment on view tally.pending_buckets is
   'Unfolded events and adjustments as a rollup counts them, one row each.';
@@ -228,6 +229,7 @@ comment on view tally.usage_buckets is
 revoke all on tally.usage_buckets from anon, authenticated, service_role;
 
 create type tally.counted as (
+  organization_id uuid,
   bucket_start timestamptz,
   provider text,
   model text,
@@ -395,56 +397,54 @@ comment on function tally.duration_levels(tally.placed[]) is
   'Every row of tally.duration_rollups that counted events come to.';
 revoke execute on function tally.duration_levels(tally.placed[]) from public, anon, authenticated;
 
-create function tally.name_counted(organization_id uuid, counted tally.counted[])
+create function tally.name_counted(counted tally.counted[])
 returns void
 language plpgsql volatile security definer set search_path = '' set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
-declare
-  v_organization_id uuid := name_counted.organization_id;
 begin
   insert into tally.usage_dimensions (organization_id, key, provider, model, tool_name, operation,
     resource_type, service_tier, status, unit_type, is_byok)
-  select v_organization_id, k.key, k.provider, k.model, k.tool_name, k.operation, k.resource_type,
+  select k.organization_id, k.key, k.provider, k.model, k.tool_name, k.operation, k.resource_type,
     k.service_tier, k.status, k.unit_type, k.is_byok
   from (
     select g.*, tally.dimension_key(g.provider, g.model, g.tool_name, g.operation, g.resource_type,
       g.service_tier, g.status, g.unit_type, g.is_byok) as key
     from (
-      select distinct c.provider, c.model, c.tool_name, c.operation, c.resource_type,
-        c.service_tier, c.status, c.unit_type, c.is_byok
+      select distinct c.organization_id, c.provider, c.model, c.tool_name, c.operation,
+        c.resource_type, c.service_tier, c.status, c.unit_type, c.is_byok
       from unnest(name_counted.counted) as c
     ) as g
   ) as k
   where not exists (
-    select from tally.usage_dimensions as d where d.organization_id = v_organization_id
+    select from tally.usage_dimensions as d where d.organization_id = k.organization_id
       and d.key = k.key
   );
   insert into tally.usage_actors (organization_id, key, user_id, api_key_id)
-  select v_organization_id, k.key, k.user_id, k.api_key_id
+  select k.organization_id, k.key, k.user_id, k.api_key_id
   from (
-    select g.user_id, g.api_key_id, tally.actor_key(g.user_id, g.api_key_id) as key
-    from (select distinct c.user_id, c.api_key_id from unnest(name_counted.counted) as c) as g
+    select g.*, tally.actor_key(g.user_id, g.api_key_id) as key
+    from (
+      select distinct c.organization_id, c.user_id, c.api_key_id
+      from unnest(name_counted.counted) as c
+    ) as g
   ) as k
   where not exists (
-    select from tally.usage_actors as a where a.organization_id = v_organization_id
+    select from tally.usage_actors as a where a.organization_id = k.organization_id
       and a.key = k.key
   );
 end;
 $$;
-comment on function tally.name_counted(uuid, tally.counted[]) is
-  'Makes the dimensions and actors of counted events that their organization did not have yet.';
-revoke execute on function tally.name_counted(uuid, tally.counted[])
-  from public, anon, authenticated;
+comment on function tally.name_counted(tally.counted[]) is
+  'Makes the dimensions and actors of counted events that their organizations did not have yet.';
+revoke execute on function tally.name_counted(tally.counted[]) from public, anon, authenticated;
 
-create function tally.place_counted(organization_id uuid, counted tally.counted[])
+create function tally.place_counted(counted tally.counted[])
 returns tally.placed[]
 language plpgsql stable security definer set search_path = '' set jit = off
   set work_mem = '32MB' set enable_nestloop = off set enable_mergejoin = off
   set plan_cache_mode = force_generic_plan
 as $$
-declare
-  v_organization_id uuid := place_counted.organization_id;
 begin
   -- The key of a dimension is dear: it is made once for each, what else is like it is found by a
   -- hash that the server makes of a row.
@@ -458,12 +458,12 @@ begin
     dimensions as materialized (
       select g.*, (
         select d.id from tally.usage_dimensions as d
-        where d.organization_id = v_organization_id
+        where d.organization_id = g.organization_id
           and d.key = tally.dimension_key(g.provider, g.model, g.tool_name, g.operation,
             g.resource_type, g.service_tier, g.status, g.unit_type, g.is_byok)
       ) as id
       from (
-        select distinct c.hash, c.provider, c.model, c.tool_name, c.operation, c.resource_type,
+        select distinct c.organization_id, c.hash, c.provider, c.model, c.tool_name, c.operation, c.resource_type,
           c.service_tier, c.status, c.unit_type, c.is_byok
         from counted as c
       ) as g
@@ -471,51 +471,51 @@ begin
     actors as materialized (
       select g.*, (
         select a.id from tally.usage_actors as a
-        where a.organization_id = v_organization_id
+        where a.organization_id = g.organization_id
           and a.key = tally.actor_key(g.user_id, g.api_key_id)
       ) as id
-      from (select distinct c.actor_hash, c.user_id, c.api_key_id from counted as c) as g
+      from (
+        select distinct c.organization_id, c.actor_hash, c.user_id, c.api_key_id from counted as c
+      ) as g
     )
-    select row(v_organization_id, coalesce(a.id, -1), c.bucket_start, coalesce(d.id, -1), c.slot,
+    select row(c.organization_id, coalesce(a.id, -1), c.bucket_start, coalesce(d.id, -1), c.slot,
       c.request_count, c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens,
       c.reasoning_tokens, c.units, c.cost_usd, c.unpriced_count, c.duration_ms)::tally.placed
     from counted as c
-    join dimensions as d on d.hash = c.hash
+    join dimensions as d on d.hash = c.hash and d.organization_id = c.organization_id
       and row(d.provider, d.model, d.tool_name, d.operation, d.resource_type, d.service_tier,
         d.status, d.unit_type, d.is_byok)
       is not distinct from row(c.provider, c.model, c.tool_name, c.operation, c.resource_type,
         c.service_tier, c.status, c.unit_type, c.is_byok)
-    join actors as a on a.actor_hash = c.actor_hash
+    join actors as a on a.actor_hash = c.actor_hash and a.organization_id = c.organization_id
       and row(a.user_id, a.api_key_id) is not distinct from row(c.user_id, c.api_key_id)
   );
 end;
 $$;
-comment on function tally.place_counted(uuid, tally.counted[]) is
+comment on function tally.place_counted(tally.counted[]) is
   'Counted events by the ids of their dimensions and actors; -1 where there is none yet.';
-revoke execute on function tally.place_counted(uuid, tally.counted[])
-  from public, anon, authenticated;
+revoke execute on function tally.place_counted(tally.counted[]) from public, anon, authenticated;
 
-create function tally.add_to_rollups(organization_id uuid, counted tally.counted[])
+create function tally.add_to_rollups(counted tally.counted[])
 returns void
 language plpgsql volatile security definer set search_path = '' set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_organization_id uuid := add_to_rollups.organization_id;
   v_placed tally.placed[];
 begin
-  perform tally.name_counted(v_organization_id, add_to_rollups.counted);
-  v_placed := tally.place_counted(v_organization_id, add_to_rollups.counted);
+  perform tally.name_counted(add_to_rollups.counted);
+  v_placed := tally.place_counted(add_to_rollups.counted);
   insert into tally.duration_rollups as r
   select l.*
   from tally.duration_levels(v_placed) as l
-  order by l.minutes, l.bucket_start, l.dimension_id, l.slot
+  order by l.organization_id, l.minutes, l.bucket_start, l.dimension_id, l.slot
   on conflict on constraint slot_has_one_row_per_bucket
   do update set request_count = r.request_count + excluded.request_count;
   insert into tally.usage_rollups as r
   select l.*
   from tally.usage_levels(v_placed) as l
-  order by l.actor_id, l.minutes, l.bucket_start, l.dimension_id
+  order by l.organization_id, l.actor_id, l.minutes, l.bucket_start, l.dimension_id
   on conflict on constraint rollup_has_one_row_per_bucket do update set
     request_count = r.request_count + excluded.request_count,
     input_tokens = r.input_tokens + excluded.input_tokens,
@@ -528,44 +528,35 @@ begin
     unpriced_count = r.unpriced_count + excluded.unpriced_count,
     duration_count = r.duration_count + excluded.duration_count,
     duration_ms = r.duration_ms + excluded.duration_ms;
-  if exists (
-    select from public.billing_customers as b where b.organization_id = v_organization_id
-  ) then
-    insert into tally.changed_hours (organization_id, hour)
-    select distinct v_organization_id, date_bin('1 hour', p.bucket_start, timestamptz 'epoch')
-    from unnest(v_placed) as p
-    on conflict do nothing;
-  end if;
+  insert into tally.changed_hours (organization_id, hour)
+  select distinct p.organization_id, date_bin('1 hour', p.bucket_start, timestamptz 'epoch')
+  from unnest(v_placed) as p
+  join public.billing_customers as b on b.organization_id = p.organization_id
+  on conflict do nothing;
 end;
 $$;
-comment on function tally.add_to_rollups(uuid, tally.counted[]) is
-  'Adds counted events to every rollup they belong to. The caller holds the folding lock of the organization.';
-revoke execute on function tally.add_to_rollups(uuid, tally.counted[])
-  from public, anon, authenticated;
+comment on function tally.add_to_rollups(tally.counted[]) is
+  'Adds counted events to every rollup they belong to. The caller holds the folding locks of their organizations.';
+revoke execute on function tally.add_to_rollups(tally.counted[]) from public, anon, authenticated;
 
-create function tally.fold_rollups(organization_id uuid, seqs bigint[])
-returns void
-language plpgsql volatile security definer set search_path = '' set jit = off
+create function tally.count_deltas(
+  organization_id uuid, seqs bigint[], out counted tally.counted[], out has_executions boolean)
+language plpgsql stable security definer set search_path = '' set jit = off
   set enable_seqscan = off
   set plan_cache_mode = force_generic_plan
 as $$
-declare
-  v_counted tally.counted[];
 begin
-  v_counted := array(
-    select row(p.bucket_start, p.provider, p.model, p.tool_name, p.operation, p.resource_type,
-      p.service_tier, p.status, p.unit_type, p.is_byok, p.user_id, p.api_key_id,
-      tally.duration_slot(p.duration_ms), p.request_count, p.input_tokens, p.output_tokens,
-      p.cache_read_tokens, p.cache_write_tokens, p.reasoning_tokens, p.units, p.cost_usd,
-      p.unpriced_count, p.duration_ms)::tally.counted
-    from tally.pending_buckets as p
-    where p.organization_id = fold_rollups.organization_id and p.seq = any (fold_rollups.seqs)
-  );
-  if cardinality(v_counted) > 0 then
-    perform tally.add_to_rollups(fold_rollups.organization_id, v_counted);
-  end if;
+  select array_agg(row(p.organization_id, p.bucket_start, p.provider, p.model, p.tool_name,
+      p.operation, p.resource_type, p.service_tier, p.status, p.unit_type, p.is_byok, p.user_id,
+      p.api_key_id, tally.duration_slot(p.duration_ms), p.request_count, p.input_tokens,
+      p.output_tokens, p.cache_read_tokens, p.cache_write_tokens, p.reasoning_tokens, p.units,
+      p.cost_usd, p.unpriced_count, p.duration_ms)::tally.counted),
+    bool_or(p.execution_id is not null)
+  into count_deltas.counted, count_deltas.has_executions
+  from tally.pending_buckets as p
+  where p.organization_id = count_deltas.organization_id and p.seq = any (count_deltas.seqs);
 end;
 $$;
-comment on function tally.fold_rollups(uuid, bigint[]) is
-  'Adds what the given deltas name to the rollups.';
-revoke execute on function tally.fold_rollups(uuid, bigint[]) from public, anon, authenticated;
+comment on function tally.count_deltas(uuid, bigint[]) is
+  'The events and adjustments that deltas name, as rollups count them, and whether any belongs to an execution.';
+revoke execute on function tally.count_deltas(uuid, bigint[]) from public, anon, authenticated;

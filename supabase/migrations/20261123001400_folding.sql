@@ -2,19 +2,24 @@
 -- without it; it keeps the pending part short.
 
 create function tally.due_deltas(organization_id uuid, at timestamptz)
-returns bigint[]
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off
+returns setof bigint[]
+language plpgsql stable security definer rows 1 set search_path = '' set enable_seqscan = off
 as $$
 begin
   -- An event that is ahead of the clock waits for its own period.
-  return array(
-    select d.seq from tally.usage_deltas as d
+  return query
+  select array_agg(d.seq)
+  from (
+    select d.seq,
+      sum(1 + coalesce(cardinality(d.event_ids), 0)) over (order by d.seq) / 20000 as part
+    from tally.usage_deltas as d
     where d.organization_id = due_deltas.organization_id and d.due_at <= due_deltas.at
-    order by d.seq);
+  ) as d
+  group by d.part;
 end;
 $$;
 comment on function tally.due_deltas(uuid, timestamptz) is
-  'The deltas of an organization that may be folded at a moment.';
+  'The deltas of an organization that may be folded at a moment, in parts whose events fit into memory.';
 revoke execute on function tally.due_deltas(uuid, timestamptz) from public, anon, authenticated;
 
 create type tally.quota_change as (
@@ -162,21 +167,59 @@ comment on function tally.change_quotas(uuid[], tally.quota_change[], timestampt
 revoke execute on function tally.change_quotas(uuid[], tally.quota_change[], timestamptz)
   from public, anon, authenticated;
 
-create function tally.fold(organization_id uuid, at timestamptz default now())
+create function tally.fold_locked(organization_ids uuid[], at timestamptz)
 returns integer
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
+  v_organization uuid;
+  v_part bigint[];
   v_seqs bigint[];
+  v_found record;
+  v_has_executions boolean;
+  v_counted tally.counted[] := '{}'::tally.counted[];
+  v_changes tally.quota_change[] := '{}'::tally.quota_change[];
+  v_folded integer := 0;
+begin
+  foreach v_organization in array fold_locked.organization_ids loop
+    v_seqs := '{}'::bigint[];
+    v_has_executions := exists (
+      select from tally.changed_executions as c where c.organization_id = v_organization);
+    for v_part in select d from tally.due_deltas(v_organization, fold_locked.at) as d loop
+      v_seqs := v_seqs || v_part;
+      v_found := tally.count_deltas(v_organization, v_part);
+      v_counted := v_counted || v_found.counted;
+      v_has_executions := v_has_executions or coalesce(v_found.has_executions, false);
+      -- What several organizations used is counted together, as long as it is little.
+      if cardinality(v_counted) >= 5000 then
+        perform tally.add_to_rollups(v_counted);
+        v_counted := '{}'::tally.counted[];
+      end if;
+    end loop;
+    if v_has_executions then
+      perform tally.fold_executions(v_organization, v_seqs);
+    end if;
+    v_changes := v_changes || tally.consume_deltas(v_organization, v_seqs, fold_locked.at);
+    v_folded := v_folded + cardinality(v_seqs);
+  end loop;
+  if cardinality(v_counted) > 0 then
+    perform tally.add_to_rollups(v_counted);
+  end if;
+  perform tally.change_quotas(fold_locked.organization_ids, v_changes, fold_locked.at);
+  return v_folded;
+end;
+$$;
+comment on function tally.fold_locked(uuid[], timestamptz) is
+  'Folds what is pending of organizations whose folding locks the caller holds into their rollups, quotas and credit; returns the number of deltas. Last in a transaction: admissions wait for the quotas.';
+revoke execute on function tally.fold_locked(uuid[], timestamptz) from public, anon, authenticated;
+
+create function tally.fold(organization_id uuid, at timestamptz default now())
+returns integer
+language plpgsql volatile security definer set search_path = ''
+as $$
 begin
   perform tally.lock_folding(fold.organization_id);
-  v_seqs := tally.due_deltas(fold.organization_id, fold.at);
-  perform tally.fold_rollups(fold.organization_id, v_seqs);
-  perform tally.fold_executions(fold.organization_id, v_seqs);
-  perform tally.change_quotas(
-    array[fold.organization_id], tally.consume_deltas(fold.organization_id, v_seqs, fold.at),
-    fold.at);
-  return cardinality(v_seqs);
+  return tally.fold_locked(array[fold.organization_id], fold.at);
 end;
 $$;
 comment on function tally.fold(uuid, timestamptz) is
@@ -191,9 +234,7 @@ as $$
 declare
   v_organization uuid;
   v_organizations uuid[] := '{}'::uuid[];
-  v_seqs bigint[];
-  v_changes tally.quota_change[] := '{}'::tally.quota_change[];
-  v_folded integer := 0;
+  v_folded integer;
   v_partitions integer;
 begin
   perform tally.require_operator('run the tidy-up');
@@ -224,12 +265,7 @@ begin
     -- An organization whose quotas are being changed waits for the next run: waiting here, with the
     -- locks of others held, could end in a deadlock.
     continue when not tally.try_lock_folding(v_organization);
-    v_seqs := tally.due_deltas(v_organization, now());
-    perform tally.fold_rollups(v_organization, v_seqs);
-    perform tally.fold_executions(v_organization, v_seqs);
-    v_changes := v_changes || tally.consume_deltas(v_organization, v_seqs, now());
     v_organizations := v_organizations || v_organization;
-    v_folded := v_folded + cardinality(v_seqs);
   end loop;
   perform tally.fold_token_samples();
   -- Ended holds answer replays for as long as an event may be late, and a day more.
@@ -242,7 +278,7 @@ begin
     order by e.id
     limit 10000
   );
-  perform tally.change_quotas(v_organizations, v_changes, now());
+  v_folded := tally.fold_locked(v_organizations, now());
   return jsonb_build_object('ran', true, 'organizations', cardinality(v_organizations), 'folded',
     v_folded, 'partitions', v_partitions);
 end;

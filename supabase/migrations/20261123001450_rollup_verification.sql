@@ -623,8 +623,8 @@ begin
       cross join lateral unnest(d.event_ids || d.adjustment_ids) as e (id)
       where d.organization_id = folded_counts.organization_id and e.id is not null
     )
-    select row(b.bucket_start, b.provider, b.model, b.tool_name, b.operation, b.resource_type,
-      b.service_tier, b.status, b.unit_type, b.is_byok, b.user_id, b.api_key_id,
+    select row(b.organization_id, b.bucket_start, b.provider, b.model, b.tool_name, b.operation,
+      b.resource_type, b.service_tier, b.status, b.unit_type, b.is_byok, b.user_id, b.api_key_id,
       tally.duration_slot(b.duration_ms), b.request_count, b.input_tokens, b.output_tokens,
       b.cache_read_tokens, b.cache_write_tokens, b.reasoning_tokens, b.units, b.cost_usd,
       b.unpriced_count, b.duration_ms)::tally.counted
@@ -677,7 +677,7 @@ begin
   v_counted := tally.folded_counts(rebuild_day.organization_id, rebuild_day.day,
     rebuild_day.day + interval '24 hours');
   if cardinality(v_counted) > 0 then
-    perform tally.add_to_rollups(rebuild_day.organization_id, v_counted);
+    perform tally.add_to_rollups(v_counted);
   end if;
   perform tally.rebuild_week(rebuild_day.organization_id,
     date_bin('7 days', rebuild_day.day, timestamptz 'epoch'));
