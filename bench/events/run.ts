@@ -5,7 +5,8 @@
  *     npm run bench:events              # about ten minutes, 1 M events
  *     npm run bench:events -- --quick   # about four, 200,000
  *     npm run bench:events -- --full    # half an hour: 1 M, 10 M, and the rollups of 100 M
- *     npm run bench:events -- --recording   # recording alone, to be read and not kept
+ *     npm run bench:events -- --recording   # recording alone; the rest of the page stays as it was
+ *     npm run bench:events -- --reports     # reports alone, likewise; with --full up to 100 M
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -19,7 +20,7 @@ import { prepareServer } from "../../scripts/databases/prepare-server.ts";
 import { readSupabase } from "../../scripts/run-supabase.ts";
 import { foldEverything, measureRecording, measureSingle } from "./measure-recording.ts";
 import { makeAdmin, measureReports } from "./measure-reports.ts";
-import { type EventsResults, writeMarkdown, writeRecording } from "./write-markdown.ts";
+import { type EventsResults, writeMarkdown } from "./write-markdown.ts";
 
 const RESULTS = fileURLToPath(new URL("../results/", import.meta.url));
 const isQuick = process.argv.includes("--quick");
@@ -129,16 +130,44 @@ async function measureFreshness(url: string): Promise<EventsResults["freshness"]
   return { pending: PENDING, half };
 }
 
-async function measureRest(url: string): Promise<Omit<EventsResults, "conditions" | "recording">> {
-  const single = await measureSingle(url, isQuick ? 2 : SECONDS);
-  const reports = await measureHistories(url);
-  const freshness = await measureFreshness(url);
+async function verify(url: string): Promise<NonNullable<EventsResults["verified"]>> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
-  const [checked] = await sql<{ differences: number }[]>`
-    select count(*)::int as differences from public.verify_rollup(starts_at => now() - interval '40 days')`;
+  const startedAt = performance.now();
+  const [checked] = await sql<{ differences: number; events: number }[]>`
+    select (select count(*)::int from public.verify_rollup(starts_at => now() - interval '40 days')) as differences,
+      (select count(*)::float8 from public.token_usage) as events`;
   await sql.end();
-  if (isFull) reports.push(await measureFilled(url, 1e8));
-  return { single, reports, freshness, differences: checked?.differences ?? Number.NaN };
+  if (!checked) throw new Error("The rollups were not verified.");
+  return { ...checked, seconds: (performance.now() - startedAt) / 1000 };
+}
+
+/** The parts that are asked for, each with the day it was measured on. */
+async function measure(url: string, ownerUrl: string): Promise<Partial<EventsResults>> {
+  const measured_on: Partial<EventsResults["measured_on"]> = {};
+  const found: Partial<EventsResults> = {};
+  const day = new Date().toISOString().slice(0, 10);
+  const isAlone = (part: string) => process.argv.includes(`--${part}`);
+  const isWanted = (part: string) => isAlone(part) || !(isAlone("recording") || isAlone("reports"));
+  if (isWanted("recording")) {
+    found.recording = await measureRecording(url, ownerUrl, directory, SECONDS);
+    measured_on.recording = day;
+  }
+  if (isWanted("single")) {
+    found.single = await measureSingle(url, isQuick ? 2 : SECONDS);
+    measured_on.single = day;
+  }
+  if (isWanted("reports")) {
+    found.reports = await measureHistories(url);
+    found.verified = await verify(url);
+    if (isFull) found.reports.push(await measureFilled(url, 1e8));
+    measured_on.reports = day;
+  }
+  if (isWanted("freshness")) {
+    found.freshness = await measureFreshness(url);
+    measured_on.freshness = day;
+  }
+  const last: EventsResults = JSON.parse(readFileSync(join(RESULTS, "events.json"), "utf8"));
+  return { ...last, ...found, measured_on: { ...last.measured_on, ...measured_on } };
 }
 
 await ensureDebianPackages();
@@ -149,18 +178,13 @@ try {
   await prepareServer({ name: "bench", url, adminUrl, stop: async () => undefined });
   await readSupabase(url, ["db", "push", "--yes"]);
   await arrange(adminUrl);
-  const recording = await measureRecording(adminUrl, url, directory, SECONDS);
-  if (process.argv.includes("--recording")) {
-    console.log(writeRecording(recording));
-  } else {
-    const conditions = { seconds: SECONDS, cores: availableParallelism() };
-    const results = { conditions, recording, ...(await measureRest(adminUrl)) };
-    const markdown = writeMarkdown(results);
-    mkdirSync(RESULTS, { recursive: true });
-    writeFileSync(join(RESULTS, "events.md"), markdown);
-    writeFileSync(join(RESULTS, "events.json"), `${JSON.stringify(results, null, 2)}\n`);
-    console.log(markdown);
-  }
+  const conditions = { seconds: SECONDS, cores: availableParallelism() };
+  const results = { ...(await measure(adminUrl, url)), conditions } as EventsResults;
+  const markdown = writeMarkdown(results);
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, "events.md"), markdown);
+  writeFileSync(join(RESULTS, "events.json"), `${JSON.stringify(results, null, 2)}\n`);
+  console.log(markdown);
 } finally {
   await server.stop();
   rmSync(directory, { recursive: true, force: true });

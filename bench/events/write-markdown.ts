@@ -4,6 +4,8 @@ import type { ReportTimes } from "./measure-reports.ts";
 
 export interface EventsResults {
   conditions: { seconds: number; cores: number };
+  /** The days, such as `2026-01-31`. */
+  measured_on: Record<"recording" | "single" | "reports" | "freshness", string>;
   recording: Record<string, Recording>;
   single: Record<string, PgbenchRun>;
   /** Events in the table → what folding and reporting took. */
@@ -14,8 +16,9 @@ export interface EventsResults {
     half: Record<string, ReportTimes>;
     hundredth: Record<string, ReportTimes>;
   }[];
+  /** What verify_rollup() found in all of the largest history, and in what time; absent: not measured yet. */
+  verified?: { events: number; differences: number; seconds: number };
   freshness: { pending: number; half: Record<string, ReportTimes> };
-  differences: number;
 }
 
 const HEAP = "COPY, bare heap";
@@ -39,8 +42,10 @@ function recordingLine(name: string, one: Recording, all: Record<string, Recordi
 const millions = (events: number) => `${(events / 1e6).toLocaleString("en-US")} M`;
 
 /** The table of the ways of recording, with what it says. */
-export function writeRecording(recording: Record<string, Recording>): string {
+function writeRecording(recording: Record<string, Recording>, day: string): string {
   return `## Recording
+
+Measured on ${day}.
 
 | way | rows/s | × bare heap (1 / 8 clients) | × indexed table (1 / 8 clients) | p50 ms | p99 ms | WAL B/row | disk B/row |
 |---|---|---|---|---|---|---|---|
@@ -57,7 +62,7 @@ key of \`token_usage\`, neither priced nor counted anywhere. WAL and disk includ
 }
 
 export function writeMarkdown(results: EventsResults): string {
-  const { recording, single, reports, freshness, conditions } = results;
+  const { recording, single, reports, verified, freshness, conditions, measured_on } = results;
   const names = Object.keys(reports[0]?.half ?? {});
   return `# Recording and reporting
 
@@ -65,9 +70,11 @@ export function writeMarkdown(results: EventsResults): string {
 not absolutes. Batches are JSON as a client sends it: every event is checked, priced, deduplicated, and counted in
 quotas and rollups (one quota per organization).
 
-${writeRecording(recording)}
+${writeRecording(recording, measured_on.recording)}
 
 ## One event a call
+
+Measured on ${measured_on.single}.
 
 | | calls/s | p50 ms | p99 ms |
 |---|---|---|---|
@@ -80,7 +87,7 @@ ${Object.entries(single)
 
 ## Reports of 31 days, ms
 
-For an organization with half of all events and for one with 1 %, as a signed-in admin; in brackets as the owner,
+Measured on ${measured_on.reports}. For an organization with half of all events and for one with 1 %, as a signed-in admin; in brackets as the owner,
 without row level security.
 
 | report | ${reports.map((r) => `${millions(r.events)}: half | 1 %`).join(" | ")} |
@@ -105,18 +112,20 @@ ${
   reports.some((r) => r.events >= 1e8)
     ? "100 M are rollups only: those that so many events would leave, every bucket of the two organizations filled.\n"
     : ""
+}${
+  verified
+    ? `\`verify_rollup()\` over all ${millions(verified.events)} events took ${verified.seconds.toFixed(0)} s and found ${verified.differences} differences.\n`
+    : ""
 }
 ## Nothing folded for a while
 
-With ${freshness.pending.toLocaleString("en-US")} events of the busiest organization pending (ten minutes at 100 a second), all of them in every answer:
+Measured on ${measured_on.freshness}. With ${freshness.pending.toLocaleString("en-US")} events of the busiest organization pending (ten minutes at 100 a second), all of them in every answer:
 
 | report | ms |
 |---|---|
 ${Object.entries(freshness.half)
   .map(([name, times]) => `| ${name} | ${cell(times)} |`)
   .join("\n")}
-
-\`verify_rollup()\` afterwards: ${results.differences} differences.
 `;
 }
 
