@@ -147,6 +147,10 @@ async function measure(url: string, ownerUrl: string): Promise<Partial<EventsRes
   const found: Partial<EventsResults> = {};
   const day = new Date().toISOString().slice(0, 10);
   const isAlone = (part: string) => process.argv.includes(`--${part}`);
+  if (isQuick && (isAlone("recording") || isAlone("reports")))
+    throw new Error(
+      "A part that is measured alone is not measured quickly: the page has one length of runs.",
+    );
   const isWanted = (part: string) => isAlone(part) || !(isAlone("recording") || isAlone("reports"));
   if (isWanted("recording")) {
     found.recording = await measureRecording(url, ownerUrl, directory, SECONDS);

@@ -57,7 +57,8 @@ All ways arrive alike: a client on the same machine sends them over TCP with one
 input (10,000 rows each), batches as one JSON text each. The bare heap and the indexed table (random key, four indexes,
 two references) have the columns of a plain usage table, and every row of every way carries the same hundred bytes of
 metadata. Unchecked is what no way of sending JSON can do without: reading it, and writing rows of the columns and the
-key of \`token_usage\`, neither priced nor counted anywhere. WAL and disk include what is pending for the fold. p50 and p99 are of one statement, whatever its rows.
+key of \`token_usage\`, neither priced nor counted anywhere. WAL and disk include what is pending for the fold. p50 and
+p99 are of one statement, whatever its rows.
 \`tallybase import\` is measured from the start of reading a file with the columns of an event to its last answer.`;
 }
 
@@ -87,8 +88,8 @@ ${Object.entries(single)
 
 ## Reports of 31 days, ms
 
-Measured on ${measured_on.reports}. For an organization with half of all events and for one with 1 %, as a signed-in admin; in brackets as the owner,
-without row level security.
+Measured on ${measured_on.reports}, for an organization with half of all events and for one with 1 %, as a signed-in admin;
+in brackets as the owner, without row level security.
 
 | report | ${reports.map((r) => `${millions(r.events)}: half | 1 %`).join(" | ")} |
 |---|${reports.map(() => "---|---|").join("")}
@@ -119,7 +120,8 @@ ${
 }
 ## Nothing folded for a while
 
-Measured on ${measured_on.freshness}. With ${freshness.pending.toLocaleString("en-US")} events of the busiest organization pending (ten minutes at 100 a second), all of them in every answer:
+Measured on ${measured_on.freshness}. With ${freshness.pending.toLocaleString("en-US")} events of the busiest organization pending
+(ten minutes at 100 a second), all of them in every answer:
 
 | report | ms |
 |---|---|

@@ -361,6 +361,22 @@ comment on function tally.find_replayed_hold(uuid, text, uuid) is
 revoke execute on function tally.find_replayed_hold(uuid, text, uuid)
   from public, anon, authenticated;
 
+create function tally.commit_admission_later()
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- A hold may be lost with the last half second of a crash, together with its counters; the flush
+  -- would be paid under the lock of the hottest row there is.
+  perform set_config('synchronous_commit', 'off', true)
+  from tally.settings as s
+  where not s.durable_admission;
+end;
+$$;
+comment on function tally.commit_admission_later() is
+  'Lets this transaction commit without waiting for the disk, unless admissions are to be durable (tally.settings).';
+revoke execute on function tally.commit_admission_later() from public, anon, authenticated;
+
 create function tally.reserve_room(
   request tally.reserve_request, priced_model text, amounts jsonb, is_unpriced boolean,
   at timestamptz, out quota_ids uuid[], out blocked_by jsonb)
@@ -371,11 +387,7 @@ declare
   v_amount numeric;
   v_is_tight boolean;
 begin
-  -- A hold may be lost with the last half second of a crash, together with its counters; the flush
-  -- would be paid under the lock of the hottest row there is.
-  perform set_config('synchronous_commit', 'off', true)
-  from tally.settings as s
-  where not s.durable_admission;
+  perform tally.commit_admission_later();
   if num_nonnulls(r.user_id, r.api_key_id) > 0 and tally.has_callers_quotas(r.organization_id) then
     perform tally.meet_caller(r.organization_id, r.user_id, r.api_key_id);
   end if;

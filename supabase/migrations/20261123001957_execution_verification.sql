@@ -1,5 +1,32 @@
 -- What executions used is what their events say: checked and mended, while writers go on.
 
+create function tally.folded_entries(
+  only_organization uuid, starts_at timestamptz, ends_at timestamptz)
+returns setof tally.recorded_buckets
+language plpgsql stable security definer set search_path = '' set jit = off
+as $$
+begin
+  return query
+  with pending as materialized (
+    select d.organization_id, e.id
+    from tally.usage_deltas as d
+    cross join lateral unnest(d.event_ids || d.adjustment_ids) as e (id)
+  )
+  select b.*
+  from tally.recorded_buckets as b
+  left join pending as p on p.organization_id = b.organization_id
+    and p.id = coalesce(b.event_id, b.adjustment_id)
+  where (b.organization_id = folded_entries.only_organization
+    or folded_entries.only_organization is null)
+    and b.created_at >= folded_entries.starts_at and b.created_at < folded_entries.ends_at
+    and b.execution_id is not null and p.id is null;
+end;
+$$;
+comment on function tally.folded_entries(uuid, timestamptz, timestamptz) is
+  'The events and adjustments of executions in a span that no delta names any more: what the totals of executions must hold.';
+revoke execute on function tally.folded_entries(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated;
+
 create function tally.touched_executions(
   only_organization uuid, starts_at timestamptz, ends_at timestamptz)
 returns table (
@@ -65,7 +92,7 @@ begin
       min(e.created_at) as first_at, max(e.created_at) as last_at
     from known as k
     cross join lateral tally.folded_entries(recounted_executions.only_organization, k.first_at,
-      k.last_at + interval '1 microsecond', true) as e
+      k.last_at + interval '1 microsecond') as e
     group by e.organization_id, e.execution_id
   ),
   unfolded as (

@@ -56,10 +56,10 @@ test.for([
 
       const sql = postgres(server.url, { max: 1 });
       const holds = await sql`
-      select id from public.usage_holds
-      where organization_id = ${organizationId} and state = 'open'`;
+        select id from public.usage_holds
+        where organization_id = ${organizationId} and state = 'open'`;
       const [quota] = await sql`
-      select reserved::float8, current_usage::float8 from public.quota_status(${organizationId})`;
+        select reserved::float8, current_usage::float8 from public.quota_status(${organizationId})`;
       expect(holds).toHaveLength(FITS);
       expect(quota).toEqual({ reserved: FITS * AMOUNT, current_usage: 0 });
       // An answer that was lost on the way came again under the request's key.
@@ -72,10 +72,10 @@ test.for([
       if (isDurable) expect(lost).toEqual([]);
       for (const id of lost) {
         await sql`
-        select public.settle_usage(${id}, ${event({ input_tokens: 1_000_000 })}::text::jsonb)`;
+          select public.settle_usage(${id}, ${event({ input_tokens: 1_000_000 })}::text::jsonb)`;
       }
       const [after] = await sql`
-      select current_usage::float8 from public.quota_status(${organizationId})`;
+        select current_usage::float8 from public.quota_status(${organizationId})`;
       expect(after?.current_usage).toBe(lost.length);
       expect(await sql`select * from public.verify_ledger()`).toEqual([]);
       await sql.end();
