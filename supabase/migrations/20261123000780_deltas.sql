@@ -12,7 +12,8 @@ create table tally.usage_deltas (
   released_quotas uuid[],
   released jsonb,
   is_beyond_hold boolean not null,
-  primary key (organization_id, seq),
+  -- Those that matter to an admission stand together, so that it finds none without reading others.
+  primary key (organization_id, is_beyond_hold, seq),
   constraint every_event_has_its_time check (cardinality(event_ids) = cardinality(event_times))
 );
 comment on table tally.usage_deltas is
@@ -25,7 +26,6 @@ comment on column tally.usage_deltas.released is
   'Metric to amount that a hold gives back to released_quotas.';
 comment on column tally.usage_deltas.is_beyond_hold is
   'Whether it may use more of some quota than its hold kept: only such deltas matter to an admission that has room.';
-create index usage_deltas_beyond_hold on tally.usage_deltas (organization_id) where is_beyond_hold;
 alter table tally.usage_deltas enable row level security;
 revoke all on tally.usage_deltas from anon, authenticated, service_role;
 grant select on tally.usage_deltas to authenticated, service_role;

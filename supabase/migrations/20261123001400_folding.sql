@@ -248,8 +248,8 @@ begin
   for v_organization in
     select w.organization_id
     from (
-      (select d.organization_id from tally.usage_deltas as d order by d.organization_id,
-        d.seq limit 20000)
+      (select d.organization_id from tally.usage_deltas as d order by d.organization_id
+        limit 20000)
       union
       (select h.organization_id from public.usage_holds as h where h.state = 'open'
         and h.expires_at <= now() limit 20000)

@@ -125,17 +125,39 @@ comment on function tally.is_about_call(text) is
   'Whether an error says what is wrong with one call, rather than with the server or the transaction.';
 revoke execute on function tally.is_about_call(text) from public, anon, authenticated;
 
+create function tally.take_gateway_call(is_settlement boolean, call jsonb)
+returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  c alias for call;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  return case when take_gateway_call.is_settlement
+    then tally.settle_gateway_call((c ->> 0)::uuid, c -> 1, c -> 2)
+    else tally.admit_gateway_call(c -> 0, c -> 1) end;
+exception when others then
+  if not tally.is_about_call(sqlstate) then
+    raise;
+  end if;
+  get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail,
+    v_hint = pg_exception_hint;
+  return jsonb_build_object('error', jsonb_build_object('code', sqlstate,
+    'message', v_message, 'detail', v_detail, 'hint', v_hint));
+end;
+$$;
+comment on function tally.take_gateway_call(boolean, jsonb) is
+  'Admits one call of several, [request, call], or settles it, [hold_id, event, more]: the answer, or {error: {code, message, detail, hint}} for what is wrong with this one; nothing of it has happened then.';
+revoke execute on function tally.take_gateway_call(boolean, jsonb)
+  from public, anon, authenticated;
+
 create function tally.admit_gateway_calls(calls jsonb)
 returns setof jsonb
 language plpgsql volatile security definer set search_path = '' set jit = off
   set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
-declare
-  v_each jsonb;
-  v_answer jsonb;
-  v_message text;
-  v_detail text;
-  v_hint text;
 begin
   begin
     return query
@@ -149,22 +171,10 @@ begin
     end if;
   end;
   -- One after the other: exactly as many are admitted as fit, what is wrong with one is its own.
-  for v_each in
-    select c.value from jsonb_array_elements(admit_gateway_calls.calls) as c
-  loop
-    begin
-      v_answer := tally.admit_gateway_call(v_each -> 0, v_each -> 1);
-    exception when others then
-      if not tally.is_about_call(sqlstate) then
-        raise;
-      end if;
-      get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail,
-        v_hint = pg_exception_hint;
-      v_answer := jsonb_build_object('error', jsonb_build_object('code', sqlstate,
-        'message', v_message, 'detail', v_detail, 'hint', v_hint));
-    end;
-    return next v_answer;
-  end loop;
+  return query
+  select tally.take_gateway_call(false, c.value)
+  from jsonb_array_elements(admit_gateway_calls.calls) with ordinality as c (value, place)
+  order by c.place;
 end;
 $$;
 comment on function tally.admit_gateway_calls(jsonb) is
@@ -297,41 +307,32 @@ language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   v_answers tally.gateway_settlement[];
-  v_each record;
-  v_answer jsonb;
-  v_message text;
-  v_detail text;
-  v_hint text;
 begin
   v_answers := array(
     select s from tally.settle_open_holds(settle_gateway_calls.calls) as s
     where tally.is_operator());
   -- The others one by one, in the order of their holds: what is wrong with one is its own.
-  for v_each in
-    select c.place, c.value from jsonb_array_elements(settle_gateway_calls.calls)
-      with ordinality as c (value, place)
-    where cardinality(v_answers) < jsonb_array_length(settle_gateway_calls.calls)
-      and c.place not in (select a.place from unnest(v_answers) as a)
-    order by c.value ->> 0, c.place
-  loop
-    begin
-      v_answer := tally.settle_gateway_call(
-        (v_each.value ->> 0)::uuid, v_each.value -> 1, v_each.value -> 2);
-    exception when others then
-      if not tally.is_about_call(sqlstate) then
-        raise;
-      end if;
-      get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail,
-        v_hint = pg_exception_hint;
-      v_answer := jsonb_build_object('error', jsonb_build_object('code', sqlstate,
-        'message', v_message, 'detail', v_detail, 'hint', v_hint));
-    end;
-    v_answers := v_answers || (v_each.place, v_answer ->> 'id', v_answer ->> 'cost_usd',
-      v_answer ->> 'remaining', v_answer -> 'error')::tally.gateway_settlement;
-  end loop;
   return query
   select a.id, a.cost_usd, a.remaining, a.error
-  from unnest(v_answers) as a
+  from (
+    select s.* from unnest(v_answers) as s
+    union all
+    select o.place, t.id, t.cost_usd, t.remaining, t.error
+    from (
+      select c.place, tally.take_gateway_call(true, c.value) as answer
+      from (
+        select * from jsonb_array_elements(settle_gateway_calls.calls)
+          with ordinality as c (value, place)
+        where cardinality(v_answers) < jsonb_array_length(settle_gateway_calls.calls)
+          and c.place not in (select s.place from unnest(v_answers) as s)
+        order by c.value ->> 0, c.place
+        offset 0
+      ) as c
+      offset 0
+    ) as o
+    cross join lateral jsonb_to_record(o.answer)
+      as t (id uuid, cost_usd numeric, remaining numeric, error jsonb)
+  ) as a
   order by a.place;
 end;
 $$;
