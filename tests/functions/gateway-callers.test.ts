@@ -44,6 +44,11 @@ for (const [header, value, status] of [
   ["x-tally-metadata", "[1]", 400],
   ["x-tally-metadata", "{", 400],
   ["x-tally-metadata", JSON.stringify({ x: "y".repeat(4096) }), 400],
+  // The ledger could not keep these: the call would be made and never recorded.
+  ["x-tally-metadata", '{"nul":"\\u0000"}', 400],
+  ["x-tally-metadata", '{"key\\u0000":1}', 400],
+  ["x-tally-metadata", '{"half":["\\ud800"]}', 400],
+  ["x-tally-metadata", `{"long":[${Array(20).fill("1e300")}]}`, 400],
   ["idempotency-key", "k".repeat(256), 400],
 ] as const) {
   test(`${header}: ${value.slice(0, 12)} is refused before anything happens`, async () => {
@@ -56,6 +61,25 @@ for (const [header, value, status] of [
     expect(provider.requests("g-header")).toEqual([]);
   });
 }
+
+test("what headers say in UTF-8 is kept as it was meant, and Latin-1 too", async () => {
+  const gateway = openGateway(provider);
+  const bytes = (text: string) => Buffer.from(text).toString("latin1");
+  const headers = {
+    "x-tally-tool": bytes("Übersetzer 翻訳"),
+    "x-tally-session": "Z\u00fcrich",
+    "x-tally-metadata": bytes('{"city":"Zürich","pair":"😀","escaped":"\\\\u0000","small":1e-7}'),
+  };
+
+  await quietly(() => gateway.openai(headers).chat.completions.create(ask("g-utf8")));
+
+  expect(gateway.reserved()).toMatchObject([
+    { tool_name: "Übersetzer 翻訳", session_id: "Zürich" },
+  ]);
+  expect(gateway.settled()).toMatchObject([
+    { request_metadata: { city: "Zürich", pair: "😀", escaped: "\\u0000", small: 1e-7 } },
+  ]);
+});
 
 test("a caller's own provider key is used and flagged; without any key there is no call", async () => {
   const keys: (string | null)[] = [];

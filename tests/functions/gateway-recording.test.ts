@@ -53,6 +53,20 @@ test("a mistake is not tried again, and patience has an end", async () => {
   expect(away.sent).toHaveLength(6);
 });
 
+test("what cannot be kept of a call does not keep its use from being recorded", async () => {
+  const database = fakeDatabase({
+    settle_gateway_call: ({ parameters }) => {
+      if (String(parameters[1]).includes("unfit")) throw databaseError("22P05", "no such text");
+      return { id: "e", cost_usd: "0.1" };
+    },
+  });
+  const event = { id: "e", input_tokens: 3, request_metadata: { unfit: true } };
+
+  expect(await openLedger(database).settle(HOLD_ID, event)).toMatchObject({ cost_usd: "0.1" });
+  expect(database.sent).toHaveLength(2);
+  expect(JSON.parse(String(database.sent[1]?.parameters[1]))).toEqual({ id: "e", input_tokens: 3 });
+});
+
 test("an answer is not lost with the ledger: it is delivered, and the log says what to mend", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const gateway = openGateway(provider, {

@@ -154,6 +154,11 @@ export function openLedger(
       const isEnded = code === "PT410" || code === "PT409" && !event.idempotency_key;
       // The hold was given back or settled meanwhile, but the call was made.
       if (isEnded && !more.is_late) return await settle(holdId, event, { ...more, is_late: true });
+      if (code === "PT400" && event.request_metadata !== undefined) {
+        // What is said about a call may be unfit to be kept; what it used is recorded all the same.
+        const { request_metadata: _unfit, ...plain } = event;
+        return await settle(holdId, plain as typeof event, more);
+      }
       if (isEnded || code !== "PT409") throw error;
     }
     // Two calls ran at once under one key of the caller. Both reached the provider, both are recorded.

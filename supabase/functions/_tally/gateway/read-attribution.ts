@@ -1,6 +1,7 @@
 import type { Actor } from "../authorize-request.ts";
 import { TallyError } from "../errors.ts";
 import { isJsonObject } from "../read-body.ts";
+import { isStorable } from "../storable-text.ts";
 
 /** For whom and what for a call is made: keys are those of an event. */
 export interface Attribution {
@@ -25,7 +26,7 @@ const MAX_METADATA_BYTES = 4096;
  * @throws {TallyError} PT400 naming the header, PT403 for another organization or user than one's own.
  */
 export function readAttribution(headers: Headers, actor: Actor): Attribution {
-  const read = (name: string) => headers.get(name)?.trim() || undefined;
+  const read = (name: string) => readText(headers, name);
   const attribution: Attribution = {
     organization_id: readOrganization(read, actor),
   };
@@ -58,6 +59,19 @@ export function readAttribution(headers: Headers, actor: Actor): Attribution {
 }
 
 type ReadHeader = (name: string) => string | undefined;
+
+const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** A header's bytes come as one character each; what is UTF-8 among them was meant as such. */
+function readText(headers: Headers, name: string): string | undefined {
+  const value = headers.get(name)?.trim() || undefined;
+  if (value === undefined || !/[\x80-\xff]/.test(value)) return value;
+  try {
+    return STRICT_UTF8.decode(Uint8Array.from(value, (byte) => byte.charCodeAt(0)));
+  } catch {
+    return value;
+  }
+}
 
 function readOrganization(read: ReadHeader, actor: Actor): string {
   const header = read("x-tally-organization");
@@ -101,20 +115,36 @@ function readUser(read: ReadHeader, actor: Actor): string | undefined {
   return actor.userId;
 }
 
+/** Checked to the last character: what the ledger refuses later would be a call that nobody records. */
 function readMetadata(text: string): Record<string, unknown> {
-  if (new TextEncoder().encode(text).length > MAX_METADATA_BYTES) {
-    throw invalid(
-      "x-tally-metadata",
-      `may have at most ${MAX_METADATA_BYTES} bytes`,
-    );
-  }
+  let metadata: unknown;
+  let isKeepable = true;
+  let zeros = 0;
   try {
-    const metadata: unknown = JSON.parse(text);
-    if (isJsonObject(metadata)) return metadata;
+    metadata = JSON.parse(text, (key, value: unknown) => {
+      if (!isStorable(key) || typeof value === "string" && !isStorable(value)) isKeepable = false;
+      // The ledger writes numbers out: 1e300 has three hundred digits there.
+      if (typeof value === "number") zeros += Number(/e[+-](\d+)$/.exec(String(value))?.[1] ?? 0);
+      return value;
+    });
   } catch {
     // Answered below.
   }
-  throw invalid("x-tally-metadata", "must be a JSON object");
+  if (!isJsonObject(metadata)) throw invalid("x-tally-metadata", "must be a JSON object");
+  if (!isKeepable) {
+    throw invalid("x-tally-metadata", "may hold neither NUL nor one half of a surrogate pair");
+  }
+  if (Math.max(sizeOf(text), sizeOf(JSON.stringify(metadata)) + zeros) > MAX_METADATA_BYTES) {
+    throw invalid(
+      "x-tally-metadata",
+      `may have at most ${MAX_METADATA_BYTES} bytes, its numbers written out`,
+    );
+  }
+  return metadata;
+}
+
+function sizeOf(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 function requireUuid(header: string, value: string): string {
