@@ -190,6 +190,38 @@ test("in a batch the good events land and the bad ones are named by their own pl
   });
 });
 
+test("what Postgres cannot keep is named in a batch, and does not spoil it", async () => {
+  const { post, written } = setUp();
+  const unfit = [
+    { ...plain, tool_name: "a\0b" },
+    { ...plain, request_metadata: { deep: ["\ud800"] } },
+    { provider: "openai", response: { ...response, model: "gpt\0" } },
+    { ...plain, request_metadata: { "key\0": 1 } },
+  ];
+  const fine = { ...plain, tool_name: "😀", request_metadata: { text: "\\u0000" } };
+
+  const answer = await post({ events: [...unfit, fine] });
+
+  expect(written()).toMatchObject([fine]);
+  expect((await answer.json()).rejected).toMatchObject([
+    { index: 0, code: "PT400", field: "tool_name" },
+    { index: 1, code: "PT400", field: "request_metadata" },
+    { index: 2, code: "PT400", field: "model" },
+    { index: 3, code: "PT400", field: "request_metadata" },
+  ]);
+});
+
+test("an API key's own organization and id may be written in capitals", async () => {
+  const { post, written } = setUp();
+  const named = {
+    organization_id: ORGANIZATION.toUpperCase(),
+    api_key_id: API_KEY_ID.toUpperCase(),
+  };
+
+  expect((await post({ ...plain, ...named })).status).toBe(200);
+  expect(written()).toMatchObject({ organization_id: ORGANIZATION, api_key_id: API_KEY_ID });
+});
+
 test("a batch is a list under events and nothing beside it", async () => {
   const { post } = setUp();
 

@@ -3,6 +3,7 @@ import { TallyError } from "./errors.ts";
 import type { EventInput } from "./event-schema.ts";
 import { type TallyEvent, withUsage } from "./merge-usage.ts";
 import { type NormalizedUsage, normalizeUsage } from "./normalize-usage.ts";
+import { isStorable } from "./storable-text.ts";
 
 /**
  * Turns what a caller sent into events for the database: usually one; more when one response spent
@@ -14,7 +15,7 @@ import { type NormalizedUsage, normalizeUsage } from "./normalize-usage.ts";
 export function prepareEvents(input: EventInput, actor: Actor): TallyEvent[] {
   const { response, usage, ...fields } = input;
   const event = bindToActor(fields, actor);
-  if (!response && !usage) return [event];
+  if (!response && !usage) return [requireStorable(event)];
   if (response && usage) {
     throw new TallyError("PT400", "response and usage are given together.", {
       hint: "Send the whole response, or only its usage object.",
@@ -60,7 +61,24 @@ function splitModels(event: TallyEvent, normalized: NormalizedUsage): TallyEvent
       ...withUsage(event, other),
       ...ownIdentity(event, index + 1),
     })),
-  ];
+  ].map(requireStorable);
+}
+
+/** NUL and halves of surrogate pairs, as JSON writes them: in a batch one would spoil the others. */
+const UNSTORABLE_JSON = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
+
+function requireStorable(event: TallyEvent): TallyEvent {
+  const field = Object.keys(event).find((key) => {
+    const value = event[key];
+    if (typeof value === "string") return !isStorable(value);
+    return typeof value === "object" && value !== null &&
+      UNSTORABLE_JSON.test(JSON.stringify(value));
+  });
+  if (field === undefined) return event;
+  throw new TallyError("PT400", `${field} holds a character that cannot be kept.`, {
+    hint: "Leave out NUL and single halves of surrogate pairs.",
+    details: field,
+  });
 }
 
 function bindToActor(fields: TallyEvent, actor: Actor): TallyEvent {
@@ -70,13 +88,13 @@ function bindToActor(fields: TallyEvent, actor: Actor): TallyEvent {
 /** An API key acts for its organization and is named on what it records. */
 function bindToKey(fields: TallyEvent, actor: Extract<Actor, { kind: "api_key" }>): TallyEvent {
   const { organization_id, api_key_id, cost_usd } = fields;
-  if (organization_id && organization_id !== actor.organizationId) {
+  if (organization_id && String(organization_id).toLowerCase() !== actor.organizationId) {
     throw new TallyError("PT403", "The API key belongs to another organization.", {
       hint: "Leave organization_id out, or use a key of that organization.",
       details: "organization_id",
     });
   }
-  if (api_key_id && api_key_id !== actor.apiKeyId) {
+  if (api_key_id && String(api_key_id).toLowerCase() !== actor.apiKeyId) {
     throw new TallyError("PT403", "api_key_id names another key than the one that was sent.", {
       hint: "Leave api_key_id out.",
       details: "api_key_id",
