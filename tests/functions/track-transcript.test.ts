@@ -128,6 +128,15 @@ test("what says no usage, or not whose it is, is refused by name", async () => {
   expect(await send(silent, headers)).toMatchObject({ status: 400, body: { details: "id" } });
 });
 
+test("a compressed transcript is refused as such", async () => {
+  const headers = { "x-tally-provider": "openai", "content-encoding": "gzip" };
+
+  expect(await send("x", headers)).toMatchObject({
+    status: 400,
+    body: { details: "content-encoding" },
+  });
+});
+
 test("a long transcript is followed, never kept", async () => {
   let sent = 0;
   const chunk = new TextEncoder().encode(

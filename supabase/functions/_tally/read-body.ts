@@ -21,13 +21,7 @@ export async function readBody(
   request: Request,
   limit = MAX_BODY_BYTES,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const encoding = request.headers.get("content-encoding");
-  if (encoding !== null && encoding.toLowerCase() !== "identity") {
-    throw new TallyError("PT400", "Compressed request bodies are not accepted.", {
-      hint: "Send the body without content-encoding.",
-      details: "content-encoding",
-    });
-  }
+  refuseCompressed(request);
   const isAnnouncedTooLarge = Number(request.headers.get("content-length") ?? 0) > limit;
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
@@ -55,6 +49,16 @@ export async function readBody(
     offset += chunk.byteLength;
   }
   return body;
+}
+
+/** @throws {TallyError} PT400 for a body with a content-encoding: its size would say nothing. */
+export function refuseCompressed({ headers }: Request): void {
+  const encoding = headers.get("content-encoding");
+  if (encoding === null || encoding.toLowerCase() === "identity") return;
+  throw new TallyError("PT400", "Compressed request bodies are not accepted.", {
+    hint: "Send the body without content-encoding.",
+    details: "content-encoding",
+  });
 }
 
 const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true });

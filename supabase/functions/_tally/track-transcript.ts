@@ -5,6 +5,7 @@ import { type EventInput, eventSchema, toFieldError } from "./event-schema.ts";
 import { readAttribution } from "./gateway/read-attribution.ts";
 import type { TallyEvent } from "./merge-usage.ts";
 import { prepareWithUsage } from "./prepare-event.ts";
+import { refuseCompressed } from "./read-body.ts";
 
 /** Largest transcript that is read, in bytes; it is never kept, only followed. */
 const MAX_TRANSCRIPT_BYTES = 64 * 1024 * 1024;
@@ -21,6 +22,7 @@ const CHARACTERS_PER_TOKEN = 4;
  * @throws {TallyError} PT400 naming the header, or when the transcript states no usage.
  */
 export async function readTranscript(request: Request, actor: Actor): Promise<TallyEvent[]> {
+  refuseCompressed(request);
   const fields = readFields(request.headers, actor);
   const stream = createStreamAccumulator(fields.provider);
   let size = 0;
