@@ -1,7 +1,7 @@
 import type { APIError } from "openai";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type FakeProvider, startFakeProvider } from "../../packages/fake-provider/src/index.ts";
-import { admitted, ask, openGateway, quietly } from "./gateway-support.ts";
+import { API_KEY, admitted, ask, GATEWAY, openGateway, quietly } from "./gateway-support.ts";
 
 let provider: FakeProvider;
 beforeAll(async () => {
@@ -58,6 +58,28 @@ test("an answer without usage is estimated, and said to be", async () => {
   });
   expect(event.input_tokens).toBeGreaterThan(0);
   expect(event.input_tokens).toBeLessThanOrEqual(gateway.reserved()[0].input_tokens);
+});
+
+test("a whole answer in place of the stream that was asked for is metered as such", async () => {
+  const answer = {
+    model: "gpt-4o-mini",
+    choices: [{ index: 0, message: { content: "one two" }, finish_reason: "stop" }],
+    usage: { prompt_tokens: 4, completion_tokens: 2, total_tokens: 6 },
+  };
+  const gateway = openGateway(provider, { fetch: async () => Response.json(answer) });
+  const request = new Request(`${GATEWAY}/openai/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${API_KEY}` },
+    body: JSON.stringify(ask("g-whole", { stream: true })),
+  });
+
+  const response = await quietly(() => gateway.answer(request));
+
+  expect(await response.json()).toEqual(answer);
+  expect(response.headers.get("x-tally-cost-usd")).toBe("0.00001230");
+  expect(gateway.settled()).toMatchObject([
+    { status: "success", is_estimated: false, input_tokens: 4, output_tokens: 2 },
+  ]);
 });
 
 test("an answer that breaks off in its middle is a failed call, not a free one", async () => {

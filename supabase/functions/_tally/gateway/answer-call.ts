@@ -81,7 +81,10 @@ function splitterFor(
   const type = headers.get("content-type") ?? "";
   if (type.startsWith("text/event-stream")) return new FrameSplitter();
   if (!/^(application\/json|text\/)/.test(type)) return NO_FRAMES;
-  return call.request.isStream && type.startsWith("application/json") ? new ArraySplitter() : null;
+  // Google streams arrays; from others JSON is an answer in full, also where a stream was asked for.
+  const isArray = call.provider === "google" && call.request.isStream &&
+    type.startsWith("application/json");
+  return isArray ? new ArraySplitter() : null;
 }
 
 async function passOnAnswer(
