@@ -65,7 +65,11 @@ const ALLOWED_FOR_BROWSERS = {
     "x-tally-remaining",
     "x-tally-remaining-metric",
     "x-request-id",
+    "request-id",
+    // An SDK in a browser decides by these whether to send a request again.
+    "x-should-retry",
     "retry-after",
+    "retry-after-ms",
   ].join(", "),
 };
 
