@@ -4,6 +4,7 @@ import { APIError, toFile } from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type FakeProvider, startFakeProvider } from "../../packages/fake-provider/src/index.ts";
 import {
+  API_KEY,
   billed,
   blockedBy,
   GATEWAY,
@@ -549,5 +550,25 @@ describe("OpenAI beside chat", () => {
     const url = `${GATEWAY}/openai/v1/files/..%2fresponses`;
     const request = new Request(url, { headers: { authorization: `Bearer tally_x` } });
     expect((await quietly(() => open.answer(request))).status).toBe(404);
+  });
+
+  test("a model in a path may hold a slash, but leads nowhere else", async () => {
+    const sent: string[] = [];
+    const gateway = openGateway(provider, {
+      fetch: async (input) => {
+        sent.push(String(input));
+        return Response.json({});
+      },
+    });
+    const statuses: number[] = [];
+    for (const model of ["meta%2Fllama", "..%2Ffiles", "x%2f%252e%252e%252ffiles", "x%5c..%5cy"]) {
+      const request = new Request(`${GATEWAY}/openai/v1/models/${model}`, {
+        headers: { authorization: `Bearer ${API_KEY}` },
+      });
+      statuses.push((await quietly(() => gateway.answer(request))).status);
+    }
+
+    expect(statuses).toEqual([200, 400, 400, 400]);
+    expect(sent).toEqual([`${provider.url}/openai/v1/models/meta%2Fllama`]);
   });
 });

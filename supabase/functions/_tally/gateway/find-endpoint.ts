@@ -101,15 +101,23 @@ function isBelow(path: string, listed: string): boolean {
   return listed.endsWith("*") ? path.startsWith(listed.slice(0, -1)) : path === listed;
 }
 
+/** Names may hold slashes, but never lead out of the list of models, however often they are decoded. */
 function decodeModel(segment: string | undefined): string | null {
   if (segment === undefined) return null;
   try {
-    return decodeURIComponent(segment);
+    const model = decodeURIComponent(segment);
+    if (!model.split(/[/\\]|%(?:25)*(?:2f|5c)/i).some(isDots)) return model;
   } catch {
-    throw new TallyError("PT400", "The model in the path is not valid.", {
-      details: "model",
-    });
+    // Answered below.
   }
+  throw new TallyError("PT400", "The model in the path is not valid.", {
+    hint: "Name the model as the provider's list of models does.",
+    details: "model",
+  });
+}
+
+function isDots(segment: string): boolean {
+  return /^(?:\.|%(?:25)*2e)+$/i.test(segment);
 }
 
 function unknownPath(provider: ProviderAdapter | undefined): TallyError {
