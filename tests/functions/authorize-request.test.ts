@@ -55,6 +55,27 @@ for (const headers of [
   });
 }
 
+test("a publishable key of either kind beside an API key says nothing of who calls", async () => {
+  const anon = tokenOf({ role: "anon", iss: "supabase", exp: NOW / 1000 + 3600 });
+  const { authorize, asked } = setUp();
+
+  for (const key of [anon, "sb_publishable_unit"]) {
+    const headers = { ...bearer(key), apikey: key, "x-api-key": API_KEY };
+    expect(await authorize(headers)).toMatchObject({ kind: "api_key" });
+    await expect(authorize(bearer(key))).rejects.toMatchObject({ code: "PT401" });
+  }
+  expect(asked).toEqual([]);
+});
+
+test("a key in the address is not read, and whoever puts it there is told so", async () => {
+  const request = new Request(`http://function.invalid/?key=${API_KEY}`);
+
+  await expect(authorizeRequest(request, "gateway", setUp().deps)).rejects.toMatchObject({
+    code: "PT401",
+    hint: expect.stringContaining("?key="),
+  });
+});
+
 test("an unknown API key is refused, a key without the scope is told so", async () => {
   await expect(setUp({ key: [] }).authorize(bearer(API_KEY))).rejects.toMatchObject({
     code: "PT401",

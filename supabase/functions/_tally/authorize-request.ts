@@ -1,6 +1,6 @@
 import { type Database } from "./database.ts";
 import { TallyError } from "./errors.ts";
-import { identifyUser, type IdentifyUserDeps } from "./identify-user.ts";
+import { decodePart, identifyUser, type IdentifyUserDeps } from "./identify-user.ts";
 import { isServiceKey } from "./verify-service-key.ts";
 import type { UserClaims } from "./database.ts";
 
@@ -35,7 +35,10 @@ export async function authorizeRequest(
 ): Promise<Actor> {
   const credential = findCredential(request.headers);
   if (credential === null) {
-    throw new TallyError("PT401", "The request carries no key.", { hint: WAYS_IN });
+    const isInAddress = new URL(request.url).searchParams.has("key");
+    throw new TallyError("PT401", "The request carries no key.", {
+      hint: isInAddress ? `${NOT_IN_ADDRESS} ${WAYS_IN}` : WAYS_IN,
+    });
   }
   if (credential.startsWith("tally_")) return await authorizeApiKey(credential, scope, deps);
   if (await isServiceKey(credential, deps.env)) return { kind: "service" };
@@ -49,15 +52,23 @@ export async function authorizeRequest(
 const WAYS_IN =
   "Send an API key (tally_…), the secret key, or a user's access token as Authorization: Bearer.";
 
+const NOT_IN_ADDRESS = "One in the address (?key=) is not read: addresses end up in logs.";
+
 /** The first credential that says who acts; a publishable key says only which project. */
 export function findCredential(headers: Headers): string | null {
   for (const name of KEY_HEADERS) {
     const value = headers.get(name)?.trim();
     if (!value) continue;
     const credential = name === "authorization" ? /^bearer\s+(.+)$/i.exec(value)?.[1] : value;
-    if (credential && !credential.startsWith("sb_publishable_")) return credential;
+    if (credential && !isPublishable(credential)) return credential;
   }
   return null;
+}
+
+/** Also the older kind, which is a token: clients send it beside the key that counts. */
+function isPublishable(credential: string): boolean {
+  if (!JWT.test(credential)) return credential.startsWith("sb_publishable_");
+  return decodePart(credential.split(".")[1] ?? "")?.role === "anon";
 }
 
 async function authorizeApiKey(key: string, scope: Scope, deps: AuthorizeDeps): Promise<Actor> {

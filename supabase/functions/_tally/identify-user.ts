@@ -120,7 +120,8 @@ function authUnavailable(cause?: unknown): TallyError {
   });
 }
 
-function decodePart(part: string): JsonObject | null {
+/** The JSON object in one part of a token; null where there is none. */
+export function decodePart(part: string): JsonObject | null {
   try {
     const binary = atob(part.replaceAll("-", "+").replaceAll("_", "/"));
     const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
