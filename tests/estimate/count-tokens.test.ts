@@ -192,6 +192,39 @@ describe("tools", () => {
     expect(notes.join()).toContain("search results");
   });
 
+  const prose = "Some of this is shown to a model. ".repeat(100);
+  const schema = (more: object) => ({
+    type: "object",
+    properties: { a: { type: "string", ...more } },
+  });
+  test.each<[string, object]>([
+    ["defaults", { tools: [{ name: "f", input_schema: schema({ default: prose }) }] }],
+    ["patterns", { tools: [{ name: "f", parameters: schema({ pattern: prose }) }] }],
+    ["examples", { tools: [{ name: "f", input_schema: {}, input_examples: [prose] }] }],
+    [
+      "a schema of answers",
+      { tools: [{ functionDeclarations: [{ name: "f", response: prose }] }] },
+    ],
+    ["a grammar", { tools: [{ type: "custom", name: "f", format: { definition: prose } }] }],
+    ["a server", { tools: [{ type: "mcp", server_label: "s", server_description: prose }] }],
+    [
+      "an output format",
+      { output_format: { type: "json_schema", schema: schema({ title: prose }) } },
+    ],
+    [
+      "a schema in snake case",
+      { generation_config: { response_schema: schema({ title: prose }) } },
+    ],
+  ])("%s that nobody publishes a rule for is in the bound", async (_, more) => {
+    const tokens = exactTokens(prose);
+
+    const { input_tokens_upper } = await count("claude-opus-4-7", { messages, ...more });
+    expect(input_tokens_upper).toBeGreaterThan(tokens);
+    const endless = JSON.parse(JSON.stringify(more).replaceAll(prose, prose.repeat(40)));
+    const bound = await count("claude-opus-4-7", { messages, ...endless });
+    expect(bound.input_tokens_upper).toBeGreaterThan(40 * tokens);
+  });
+
   test("nested in each other count to any depth", async () => {
     let schema: Record<string, unknown> = { type: "string", description: "the innermost word" };
     const deep = () => ({ tools: [{ type: "function", name: "f", parameters: schema }], messages });

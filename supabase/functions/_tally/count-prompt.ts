@@ -23,7 +23,8 @@ export interface PromptParts {
 /** Keys of a request that hold its prompt, in the four providers' formats. */
 const TURNS = ["messages", "input", "contents"];
 const INSTRUCTIONS = ["system", "instructions", "systemInstruction", "system_instruction"];
-const OUTPUT_FORMATS = ["response_format", "text", "output_config"];
+const OUTPUT_FORMATS = ["response_format", "text", "output_config", "output_format"];
+const SCHEMAS = ["responseSchema", "responseJsonSchema", "response_schema", "response_json_schema"];
 /** No provider's format comes near it; what is deeper would exhaust the stack. */
 const DEEPEST = 256;
 
@@ -54,10 +55,9 @@ export function readPrompt(body: JsonObject): PromptParts {
   for (const tools of [body.tools, body.functions]) {
     for (const tool of Array.isArray(tools) ? tools : []) readTool(tool, parts);
   }
-  const { generationConfig } = body;
   const formats = OUTPUT_FORMATS.map((key) => body[key]);
-  if (isJsonObject(generationConfig)) {
-    formats.push(generationConfig.responseSchema, generationConfig.responseJsonSchema);
+  for (const config of [body.generationConfig, body.generation_config]) {
+    if (isJsonObject(config)) formats.push(...SCHEMAS.map((key) => config[key]));
   }
   for (const format of formats) {
     if (isJsonObject(format)) parts.texts.push(JSON.stringify(format));

@@ -55,10 +55,12 @@ export async function countTokens(
   const traits = readModelTraits(provider, model);
   const prompt = readPrompt(request);
   const tools = readTools(prompt.tools);
-  const [factor, text, toolText] = await Promise.all([
+  const extras = [...tools.extras, ...prompt.hostedTools.map((tool) => JSON.stringify(tool))];
+  const [factor, text, toolText, extraText] = await Promise.all([
     readFactor(provider, model),
     countText(prompt.texts),
     countText(tools.texts),
+    boundExtras(extras, countText),
   ]);
   const media = prompt.media.map((part) => ({ part, ...countMedia(part, traits) }));
   const framing = frame(prompt, traits);
@@ -70,11 +72,13 @@ export async function countTokens(
     sum(media.map((part) => part.likely)) +
     hosted * HOSTED_TOOL.likely + claudeTools * CLAUDE_TOOL_PROMPT.likely;
   const { ascii, wide } = factor === null ? safetyFactors(traits) : { ascii: factor, wide: factor };
-  const scale = ({ tokens, wide_tokens }: typeof text, margin = 1) =>
-    margin * ((tokens - wide_tokens) * ascii + wide_tokens * wide);
+  const scale = (
+    { tokens, wide_tokens }: Pick<typeof text, "tokens" | "wide_tokens">,
+    margin = 1,
+  ) => margin * ((tokens - wide_tokens) * ascii + wide_tokens * wide);
   // No tokenizer makes more tokens than its text has bytes.
   const upper = Math.min(scale(text), text.bytes) +
-    scale(toolText, TOOL_MARGIN) +
+    scale(toolText, TOOL_MARGIN) + scale(extraText) +
     framing.upper + tools.framing * TOOL_MARGIN * ascii +
     sum(media.map((part) => part.upper)) +
     hosted * HOSTED_TOOL.upper + claudeTools * CLAUDE_TOOL_PROMPT.upper;
@@ -92,6 +96,12 @@ export async function countTokens(
     classes: classesOf(prompt),
     notes: notesOn(prompt, text.is_exact && toolText.is_exact),
   };
+}
+
+/** Usually a few words; what is longer is bounded by its bytes, which takes no time. */
+async function boundExtras(texts: string[], countText: TextCounter) {
+  const bytes = new TextEncoder().encode(texts.join("")).length;
+  return bytes > 65_536 ? { tokens: bytes, wide_tokens: 0 } : await countText(texts);
 }
 
 /** Tokens around the messages. Embeddings have none. */

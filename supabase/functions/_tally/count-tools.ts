@@ -4,6 +4,8 @@ import { isJsonObject, type JsonObject } from "./read-body.ts";
 export interface ToolParts {
   texts: string[];
   framing: number;
+  /** What the published rule does not mention: other makers may show it, so it is in the bound. */
+  extras: string[];
 }
 
 // OpenAI's published rule for gpt-4o and later.
@@ -21,13 +23,29 @@ const DEEPEST = 16;
  * for each parameter. Nested objects are not in the published rule; the same lines are assumed.
  */
 export function readTools(tools: readonly JsonObject[]): ToolParts {
-  const parts: ToolParts = { texts: [], framing: tools.length === 0 ? 0 : AT_END };
+  const parts: ToolParts = { texts: [], framing: tools.length === 0 ? 0 : AT_END, extras: [] };
   for (const tool of tools) {
+    const key = SCHEMA_KEYS.find((name) => (tool[name] ?? undefined) !== undefined) ?? "parameters";
     parts.framing += PER_FUNCTION;
     parts.texts.push(line(tool.name, tool.description));
-    readSchema(tool.parameters ?? tool.input_schema ?? tool.parametersJsonSchema, parts, 0);
+    readSchema(tool[key], parts, 0);
+    keepExtras(tool, parts, (name) => name === key || READ_OF_TOOL.has(name));
   }
   return parts;
+}
+
+const SCHEMA_KEYS = ["parameters", "input_schema", "parametersJsonSchema"];
+/** Keys that are counted, and one that is not shown to a model. */
+const READ_OF_TOOL = new Set(["name", "description", "type", "strict", "cache_control"]);
+/** The same of a schema. */
+const READ_OF_SCHEMA = new Set([
+  ...["type", "description", "properties", "enum", "items", "additionalProperties"],
+  ...["anyOf", "oneOf", "allOf", "prefixItems", "$defs", "definitions"],
+]);
+
+function keepExtras(object: JsonObject, { extras }: ToolParts, isRead: (name: string) => boolean) {
+  const rest = Object.entries(object).filter(([name]) => !isRead(name));
+  if (rest.length > 0) extras.push(JSON.stringify(Object.fromEntries(rest)));
 }
 
 function readSchema(schema: unknown, parts: ToolParts, depth: number): void {
@@ -58,6 +76,7 @@ function readSchema(schema: unknown, parts: ToolParts, depth: number): void {
     if (!Array.isArray(schemas)) continue;
     for (const option of schemas) readSchema(option, parts, depth + 1);
   }
+  keepExtras(schema, parts, (name) => READ_OF_SCHEMA.has(name));
   for (const key of ["$defs", "definitions"]) {
     const schemas = schema[key];
     if (isJsonObject(schemas)) {
