@@ -290,6 +290,23 @@ describe("xAI", () => {
     expect(used(gateway.settled()[0])).toEqual(billed(await line("x-image")));
   });
 
+  for (const [model, more, unit_type] of [
+    ["grok-imagine-image-quality", { resolution: "2k" }, "image_standard_2k"],
+    ["grok-imagine-image-2.0", { resolution: "1.5k" }, "image_low_1_5k"],
+    ["grok-imagine-image-2.0", { quality: "medium" }, "image_medium_1k"],
+    ["grok-imagine-image-2.0", {}, "image"],
+  ] as const) {
+    test(`an image of ${model} ${JSON.stringify(more)} has the price of ${unit_type}`, async () => {
+      const gateway = openGateway(provider);
+      await quietly(() =>
+        gateway.xai().images.generate({ model, prompt: "x-sized", ...more } as never),
+      );
+
+      expect(gateway.reserved()).toMatchObject([{ units: 1, unit_type }]);
+      expect(gateway.settled()).toMatchObject([{ units: 1, unit_type }]);
+    });
+  }
+
   test("a refusal carries its words where the SDK looks for them", async () => {
     const gateway = openGateway(provider, { answers: refusing() });
     const messages = [{ role: "user" as const, content: "x-refused" }];
@@ -421,6 +438,22 @@ describe("OpenAI beside chat", () => {
     expect(used(gateway.settled()[1])).toEqual(billed(await line("i-stream")));
     expect(gateway.settled()[2]).toMatchObject({ units: 1, unit_type: "image_hd_1792x1024" });
   });
+
+  for (const [more, unit_type] of [
+    [{ size: "1792x1024", quality: "auto" }, "image_standard_1792x1024"],
+    [{ quality: "auto" }, "image"],
+    [{ size: "auto", quality: "auto" }, "image"],
+  ] as const) {
+    test(`what is left to the API of ${JSON.stringify(more)} is its default`, async () => {
+      const gateway = openGateway(provider);
+      await quietly(() =>
+        gateway.openai().images.generate({ model: "dall-e-3", prompt: "i-auto", ...more }),
+      );
+
+      expect(gateway.reserved()).toMatchObject([{ units: 1, unit_type }]);
+      expect(gateway.settled()).toMatchObject([{ units: 1, unit_type }]);
+    });
+  }
 
   test("an image to edit arrives whole, and its tokens are held and billed", async () => {
     const gateway = openGateway(provider);

@@ -57,8 +57,12 @@ function setUnits(draft: Draft, amount: unknown, type: string): void {
   draft.unit_type = type;
 }
 
-/** The class of an image of stated size or quality, the other at the API's default. */
-function imageClass({ size, quality }: UsageRequest): string {
+/**
+ * The class of an image of stated size or quality, the other at the API's default, which is also what
+ * quality `auto` means for models priced by the piece. A size that the provider chose is not known.
+ */
+function imageClass({ size, quality: asked }: UsageRequest): string {
+  const quality = asked?.toLowerCase() === "auto" ? undefined : asked;
   const isStated = size !== undefined || quality !== undefined;
   const name = `image_${quality ?? "standard"}_${size ?? "1024x1024"}`.toLowerCase();
   return isStated && /^[a-z0-9_]{1,40}$/.test(name) && !name.includes("auto") ? name : "image";

@@ -38,7 +38,7 @@ export function images(
       model: isJsonObject(answer) && typeof answer.model === "string" ? answer.model : null,
       usage: normalizeUsage(provider, answer, {
         api: "images",
-        request: usageRequest(prompt),
+        request: usageRequest(provider, prompt),
       }),
       text: "",
     }),
@@ -46,7 +46,7 @@ export function images(
       followStream({
         provider,
         api: "images",
-        request: usageRequest(prompt),
+        request: usageRequest(provider, prompt),
         isLast: ({ type }) => /^image_(generation|edit)\.completed$/.test(String(type)),
       }),
   };
@@ -64,7 +64,7 @@ function prepare(
   const inputs = countInputs(fields, files.length);
   const bySize = normalizeUsage(provider, null, {
     api: "images",
-    request: usageRequest(fields),
+    request: usageRequest(provider, fields),
   });
   const units = isByTokens || bySize?.unit_type === undefined
     ? null
@@ -93,15 +93,26 @@ function prepare(
 }
 
 /** What the price of a request's images depends on. */
-function sizeOf({ n, size, quality }: JsonObject): JsonObject {
-  return { n, size, quality };
+function sizeOf({ model, n, size, quality, resolution }: JsonObject): JsonObject {
+  return { model, n, size, quality, resolution };
 }
 
-function usageRequest({ n, size, quality }: JsonObject): UsageRequest {
+function usageRequest(provider: ProviderName, fields: JsonObject): UsageRequest {
+  const { n, size, quality } = provider === "xai" ? asSized(fields) : fields;
   return {
     n: typeof n === "number" ? n : 1,
     ...(typeof size === "string" && { size }),
     ...(typeof quality === "string" && { quality }),
+  };
+}
+
+/** xAI's sizes are resolutions, `1.5k`, and the models that have qualities make low ones by default. */
+function asSized({ model, n, quality, resolution }: JsonObject): JsonObject {
+  if (typeof resolution !== "string" && typeof quality !== "string") return { n };
+  return {
+    n,
+    size: String(resolution ?? "1k").replace(".", "_"),
+    quality: quality ?? (/image-2/.test(String(model)) ? "low" : "standard"),
   };
 }
 
