@@ -45,6 +45,25 @@ test("a model without a price is refused with the reason", async () => {
   });
 });
 
+for (const [metric, reset_at, hint] of [
+  [
+    "cost_usd",
+    "2026-12-01",
+    "Wait until 2026-12-01, ask for less with a lower token limit, or raise the quota.",
+  ],
+  ["requests", "2026-12-01", "Wait until 2026-12-01 or raise the quota."],
+  ["total_tokens", null, "Ask for less with a lower token limit or raise the quota."],
+  ["units", null, "Raise the quota."],
+]) {
+  test(`a refusal by ${metric} names ways out that there are`, async () => {
+    const gateway = openGateway(provider, { answers: refusing({ metric, reset_at }) });
+
+    await expect(
+      quietly(() => gateway.openai().chat.completions.create(ask("g-way-out"))),
+    ).rejects.toMatchObject({ status: 402, error: { hint } });
+  });
+}
+
 for (const [what, body, param] of [
   ["no model", { messages: [{ role: "user", content: "x" }] }, "model"],
   ["no messages", { model: "gpt-4o" }, "messages"],

@@ -64,6 +64,10 @@ function message(quota: BlockingQuota | null, model: string): string {
     `(${plain(quota.current_usage)} used, ${plain(quota.reserved)} held by running calls).`;
 }
 
+/** What a token limit makes less of. */
+const BY_LIMIT = new Set(["cost_usd", "total_tokens", "output_tokens"]);
+const EITHER = new Intl.ListFormat("en", { type: "disjunction" });
+
 function hint(quota: BlockingQuota | null): string {
   if (quota?.reason === "unpriced") {
     return "The operator adds a price with set_price(), or sets the quota's unpriced_policy.";
@@ -71,8 +75,12 @@ function hint(quota: BlockingQuota | null): string {
   if (quota?.reason === "call") {
     return "Ask for less with a lower token limit, or raise max_call_cost with set_gateway_policy().";
   }
-  const ways = "ask for less with a lower token limit, or raise the quota.";
-  return quota?.reset_at ? `Wait until ${quota.reset_at}, ${ways}` : `A${ways.slice(1)}`;
+  const ways = EITHER.format([
+    ...quota?.reset_at ? [`wait until ${quota.reset_at}`] : [],
+    ...BY_LIMIT.has(quota?.metric ?? "") ? ["ask for less with a lower token limit"] : [],
+    "raise the quota",
+  ]);
+  return `${ways.charAt(0).toUpperCase()}${ways.slice(1)}.`;
 }
 
 function remaining(quota: BlockingQuota | null): Record<string, string> {
