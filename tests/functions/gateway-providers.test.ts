@@ -212,6 +212,29 @@ describe("Google", () => {
     expect(gateway.admissions()[1]).toMatchObject({ is_free: true });
   });
 
+  for (const [what, more] of [
+    ["generation_config", { generationConfig: {}, generation_config: { maxOutputTokens: 1 } }],
+    ["max_output_tokens", { generationConfig: { maxOutputTokens: 1, max_output_tokens: 9_999 } }],
+    ["candidate_count", { generation_config: { candidateCount: 1, candidate_count: 8 } }],
+  ] as const) {
+    test(`${what} in both spellings has no bound, and is refused`, async () => {
+      const gateway = openGateway(provider);
+      const request = new Request(
+        `${GATEWAY}/google/v1beta/models/gemini-2.5-flash:generateContent`,
+        {
+          method: "POST",
+          headers: { "x-goog-api-key": API_KEY },
+          body: JSON.stringify({ contents: [{ parts: [{ text: "two" }] }], ...more }),
+        },
+      );
+
+      const response = await quietly(() => gateway.answer(request));
+      expect(response.status).toBe(400);
+      expect(await response.text()).toContain(`${what} must not stand beside`);
+      expect(gateway.reserved()).toEqual([]);
+    });
+  }
+
   test("other versions of the API take the place of the configured one", async () => {
     const urls: string[] = [];
     const gateway = openGateway(provider, {

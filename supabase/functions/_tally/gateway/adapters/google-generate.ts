@@ -46,13 +46,14 @@ function prepare(
   if (!Array.isArray(fields.contents) && !isJsonObject(fields.contents)) {
     throw invalidField("contents", "must be the content to answer to");
   }
-  // The API takes both spellings.
-  const key = fields.generation_config === undefined ? "generationConfig" : "generation_config";
+  const key = findSpelling(fields, "generationConfig", "generation_config");
   const config = isJsonObject(fields[key]) ? fields[key] : {};
-  const limit = readCount(config, "maxOutputTokens") ??
-    readCount(config, "max_output_tokens");
-  const candidates = readCount(config, "candidateCount", MAX_CANDIDATES) ??
-    readCount(config, "candidate_count", MAX_CANDIDATES) ?? 1;
+  const limit = readCount(config, findSpelling(config, "maxOutputTokens", "max_output_tokens"));
+  const candidates = readCount(
+    config,
+    findSpelling(config, "candidateCount", "candidate_count"),
+    MAX_CANDIDATES,
+  ) ?? 1;
   const most = outputLimit("google", name) ?? policy.defaultMaxOutputTokens;
   const perCandidate = limit ?? Math.min(policy.defaultMaxOutputTokens, most);
   const additions: JsonObject = limit === undefined
@@ -76,6 +77,13 @@ function prepare(
     hidesUsage: false,
     assumed: null,
   };
+}
+
+/** The API takes both spellings. Which of two would count is not ours to guess: the bound hangs on it. */
+function findSpelling(fields: JsonObject, usual: string, other: string): string {
+  if (fields[other] === undefined) return usual;
+  if (fields[usual] === undefined) return other;
+  throw invalidField(other, `must not stand beside ${usual}`);
 }
 
 /** `alt=sse` makes a stream of events; without it, one JSON array arrives piece by piece. */
