@@ -247,6 +247,7 @@ begin
   from public.usage_quotas as q
   where q.organization_id = set_quota.organization_id
     and q.managed_by = v_manager
+    and not q.is_credit
     and q.metric = set_quota.metric
     and q.quota_type = set_quota.quota_type
     and q.timezone is not distinct from set_quota.timezone
@@ -334,6 +335,9 @@ begin
     perform tally.fail('PT403', 'This quota belongs to the operator.',
       format('managed_by %s', v_quota.managed_by),
       'Admins remove the quotas that their organization set itself.');
+  elsif v_quota.is_credit then
+    perform tally.fail('PT400', 'This quota is the prepaid account of its organization.', 'quota_id',
+      'What was granted stays granted; credit_balance() tells what is left of it.');
   end if;
   perform tally.lock_folding(v_quota.organization_id);
   delete from public.usage_quotas as q
