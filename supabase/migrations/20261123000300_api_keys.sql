@@ -51,7 +51,7 @@ begin
   end if;
   if not coalesce(create_api_key.scopes <@ array['track', 'gateway', 'estimate']
     and cardinality(create_api_key.scopes) > 0, true) then
-    perform tally.fail('PT400', 'scopes names something unknown.', 'scopes',
+    perform tally.fail('PT400', 'scopes names something unknown, or nothing.', 'scopes',
       'Use track, gateway, estimate.');
   end if;
   -- Two v4 uuids hold 244 random bits; hashing spreads them evenly over 43 characters.

@@ -290,7 +290,8 @@ declare
       then 'limit_is_a_number_not_negative'
     when new.enforcement not in ('hard', 'soft') then 'enforcement_is_known'
     when new.unpriced_policy not in ('refuse', 'ceiling', 'allow') then 'unpriced_policy_is_known'
-    when not 0 < all (new.alert_thresholds) then 'thresholds_are_positive'
+    when not (0 < all (new.alert_thresholds) and 'infinity' > all (new.alert_thresholds))
+      then 'thresholds_are_positive'
     when new.managed_by not in ('plan', 'operator', 'organization') then 'manager_is_known'
     when (new.quota_type = 'total') <> (new.reset_at is null) then 'total_never_resets'
     when new.reset_at <= new.period_start then 'period_runs_forward'

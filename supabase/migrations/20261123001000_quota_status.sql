@@ -212,6 +212,85 @@ comment on function public.quota_status(uuid) is
 revoke execute on function public.quota_status(uuid) from public, anon, authenticated;
 grant execute on function public.quota_status(uuid) to authenticated, service_role;
 
+create function tally.require_quota_terms(
+  quota_type text, quota_limit numeric, metric text, enforcement text, anchor timestamptz,
+  alert_thresholds numeric[], unpriced_policy text)
+returns void
+language plpgsql immutable security invoker set search_path = ''
+as $$
+declare
+  t record;
+begin
+  for t in
+    select * from (values
+      ('metric', require_quota_terms.metric,
+        array['cost_usd', 'total_tokens', 'input_tokens', 'output_tokens', 'requests', 'units']),
+      ('quota_type', require_quota_terms.quota_type,
+        array['hourly', 'daily', 'weekly', 'monthly', 'yearly', 'total']),
+      ('enforcement', require_quota_terms.enforcement, array['hard', 'soft']),
+      ('unpriced_policy', require_quota_terms.unpriced_policy,
+        array['refuse', 'ceiling', 'allow'])) as v (field, value, known)
+  loop
+    if coalesce(t.value <> all (t.known), true) then
+      perform tally.fail('PT400', format('%s must be %s, not %L.', t.field,
+        regexp_replace(array_to_string(t.known, ', '), ', ([a-z_]+)$', ' or \1'), t.value),
+        t.field);
+    end if;
+  end loop;
+  if coalesce(require_quota_terms.quota_limit not between 0 and 1e18, true) then
+    perform tally.fail('PT400', 'quota_limit must be a number of zero or more.', 'quota_limit',
+      'Use remove_quota() to lift a limit.');
+  elsif not isfinite(require_quota_terms.anchor) then
+    perform tally.fail('PT400', 'anchor must be a moment, not infinity.', 'anchor');
+  elsif exists (
+    select from unnest(require_quota_terms.alert_thresholds) as a
+    where not coalesce(a > 0 and a < 'infinity', false)
+  ) then
+    perform tally.fail('PT400', 'alert_thresholds must be percentages above zero.',
+      'alert_thresholds');
+  end if;
+end;
+$$;
+comment on function tally.require_quota_terms(text, numeric, text, text, timestamptz, numeric[],
+  text) is
+  'Raises PT400 for what a quota cannot be, naming the argument.';
+revoke execute on function tally.require_quota_terms(text, numeric, text, text, timestamptz,
+  numeric[], text)
+  from public, anon, authenticated;
+
+create function tally.read_scope(scope jsonb)
+returns public.usage_quotas
+language plpgsql stable security invoker set search_path = ''
+as $$
+declare
+  v_unknown text;
+  v_blank text;
+begin
+  if jsonb_typeof(read_scope.scope) <> 'object' then
+    perform tally.fail('PT400', 'scope must be a JSON object.', 'scope',
+      'Name what the quota is for, such as {"model": "gpt-5"}; {} is everything.');
+  end if;
+  select min(s.key) filter (where s.key not in ('user_id', 'api_key_id', 'provider', 'model',
+      'tool_name', 'resource_type')),
+    min(s.key) filter (where btrim(s.value) = '')
+  into v_unknown, v_blank
+  from jsonb_each_text(coalesce(read_scope.scope, '{}')) as s;
+  if v_unknown is not null then
+    perform tally.fail('PT400', format('scope has no key %L.', v_unknown), 'scope',
+      'Use user_id, api_key_id, provider, model, tool_name, resource_type.');
+  elsif v_blank is not null then
+    perform tally.fail('PT400', format('%s of scope is blank.', v_blank), 'scope',
+      'Leave it out for any.');
+  end if;
+  return jsonb_populate_record(null::public.usage_quotas, coalesce(read_scope.scope, '{}'));
+exception when invalid_text_representation then
+  perform tally.fail('PT400', format('scope cannot be read: %s.', sqlerrm), 'scope');
+end;
+$$;
+comment on function tally.read_scope(jsonb) is
+  'What a quota is for, in the columns of a quota. Raises PT400 for what it cannot be.';
+revoke execute on function tally.read_scope(jsonb) from public, anon, authenticated;
+
 create function tally.set_quota(
   organization_id uuid, quota_type text, quota_limit numeric, metric text, scope jsonb,
   enforcement text, timezone text, anchor timestamptz, alert_thresholds numeric[],
@@ -222,25 +301,12 @@ as $$
 declare
   v_scope public.usage_quotas;
   v_manager text := case when tally.is_operator() then 'operator' else 'organization' end;
-  v_unknown text;
   v_id uuid;
 begin
   perform tally.require_admin(set_quota.organization_id);
-  select min(k) into v_unknown
-  from jsonb_object_keys(coalesce(set_quota.scope, '{}')) as k
-  where k not in ('user_id', 'api_key_id', 'provider', 'model', 'tool_name', 'resource_type');
-  if v_unknown is not null then
-    perform tally.fail('PT400', format('scope has no key %L.', v_unknown), 'scope',
-      'Use user_id, api_key_id, provider, model, tool_name, resource_type.');
-  end if;
-  if set_quota.quota_limit is null or set_quota.quota_limit not between 0 and 1e18 then
-    perform tally.fail('PT400', 'quota_limit must be a number of zero or more.', 'quota_limit',
-      'Use remove_quota() to lift a limit.');
-  end if;
-  if not isfinite(set_quota.anchor) then
-    perform tally.fail('PT400', 'anchor must be a moment, not infinity.', 'anchor');
-  end if;
-  v_scope := jsonb_populate_record(null::public.usage_quotas, coalesce(set_quota.scope, '{}'));
+  perform tally.require_quota_terms(set_quota.quota_type, set_quota.quota_limit, set_quota.metric,
+    set_quota.enforcement, set_quota.anchor, set_quota.alert_thresholds, set_quota.unpriced_policy);
+  v_scope := tally.read_scope(set_quota.scope);
   -- Two admins who set one quota wait for each other, and for a fold, here.
   perform tally.lock_folding(set_quota.organization_id);
   select q.id into v_id
@@ -276,14 +342,9 @@ begin
     set_quota.unpriced_policy, coalesce(set_quota.alert_thresholds, '{75,90,100}'), v_manager)
   returning q.id into v_id;
   return v_id;
-exception
-  when check_violation or not_null_violation or invalid_text_representation
-    or invalid_parameter_value
-    or datatype_mismatch or numeric_value_out_of_range then
-  raise exception using
-    errcode = 'PT400',
-    message = format('The quota cannot be set: %s.', sqlerrm),
-    hint = 'metric: cost_usd, total_tokens, input_tokens, output_tokens, requests, units. quota_type: hourly, daily, weekly, monthly, yearly, total. enforcement: hard, soft. unpriced_policy: refuse, ceiling, allow. timezone: an IANA name.';
+exception when invalid_parameter_value then
+  perform tally.fail('PT400', format('The quota cannot be set: %s.', sqlerrm), 'timezone',
+    'A timezone is an IANA name such as Europe/Paris.');
 end;
 $$;
 comment on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz,

@@ -164,6 +164,15 @@ begin
   elsif grant_credit.expires_at <= now() then
     perform tally.fail('PT400', 'expires_at is in the past.', 'expires_at',
       'Leave it out for credit that stays.');
+  elsif coalesce(grant_credit.category not in ('paid', 'promotional'), true) then
+    perform tally.fail('PT400', 'category must be paid or promotional.', 'category');
+  elsif coalesce(grant_credit.priority not between 0 and 100, true) then
+    perform tally.fail('PT400', 'priority must be from 0, spent first, to 100.', 'priority');
+  elsif grant_credit.rollover <= interval '0' then
+    perform tally.fail('PT400', 'rollover must be a time above zero.', 'rollover');
+  elsif grant_credit.rollover is not null and grant_credit.expires_at is null then
+    perform tally.fail('PT400', 'rollover needs expires_at.', 'rollover',
+      'It says how much longer what is left then may be spent.');
   end if;
   perform tally.lock_folding(grant_credit.organization_id);
   select g.* into v_grant from public.credit_grants as g
