@@ -15,7 +15,9 @@ begin
     select q.period_start as period_starts_at, coalesce(q.reset_at, 'infinity') as period_ends_at
     where current_periods.at < coalesce(q.reset_at, 'infinity')
     union all
-    select n.starts_at, n.ends_at
+    -- Where the timezone has changed or the first end was set by hand, the period that the clock
+    -- gives began before the last one ended: what was used until then has counted there.
+    select greatest(n.starts_at, q.reset_at), n.ends_at
     from tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor,
       current_periods.at) as n
     where current_periods.at >= q.reset_at
