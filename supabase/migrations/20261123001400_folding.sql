@@ -101,6 +101,9 @@ begin
       -- The last word on the period that has ended.
       perform tally.note_crossings(v_quota, v_entry.used_before, v_quota.period_start,
         v_quota.reset_at);
+      if v_entry.starts_at > v_quota.reset_at then
+        perform tally.note_missed_periods(v_quota, consume_deltas.seqs, v_entry.starts_at);
+      end if;
       v_quota.current_usage := 0;
     end if;
     v_back := (v_given_back -> v_quota.id::text)::numeric;

@@ -77,6 +77,60 @@ revoke execute on function tally.note_crossings(public.usage_quotas, numeric,
   timestamptz, timestamptz)
   from public, anon, authenticated;
 
+create function tally.note_missed_periods(quota public.usage_quotas, seqs bigint[],
+  until timestamptz)
+returns void
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off
+as $$
+declare
+  q public.usage_quotas := note_missed_periods.quota;
+begin
+  perform tally.note_crossings(q, m.used, m.starts_at, m.ends_at)
+  from (
+    select greatest(p.starts_at, q.reset_at) as starts_at, p.ends_at, sum(u.amount) as used
+    from tally.pending_usage(q.organization_id, note_missed_periods.seqs, array[q.id]) as u
+    join public.organizations as o on o.id = q.organization_id
+    cross join lateral tally.quota_period(q.quota_type, coalesce(q.timezone, o.timezone), q.anchor,
+      u.created_at) as p
+    where u.created_at >= q.reset_at and u.created_at < note_missed_periods.until
+    group by 1, 2
+  ) as m;
+end;
+$$;
+comment on function tally.note_missed_periods(public.usage_quotas, bigint[], timestamptz) is
+  'Records the thresholds that were reached in periods which began and ended while nothing was folded.';
+revoke execute on function tally.note_missed_periods(public.usage_quotas, bigint[], timestamptz)
+  from public, anon, authenticated;
+
+create function tally.note_standing(organization_id uuid, quota_ids uuid[])
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform tally.note_crossings(s.quota, s.used, s.starts_at, s.ends_at)
+  from tally.quota_states(note_standing.organization_id, now(), note_standing.quota_ids) as s;
+end;
+$$;
+comment on function tally.note_standing(uuid, uuid[]) is
+  'Records the thresholds that quotas have reached by a change of their limits: a limit that is used up brings no more use that could tell.';
+revoke execute on function tally.note_standing(uuid, uuid[]) from public, anon, authenticated;
+
+create function tally.note_new_quota()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform tally.note_standing(new.organization_id, array[new.id]);
+  return null;
+end;
+$$;
+comment on function tally.note_new_quota() is
+  'Records the thresholds that a new quota has reached already.';
+revoke execute on function tally.note_new_quota() from public, anon, authenticated;
+-- An account begins with no limit; what was granted is added next.
+create trigger note_new_quota after insert on public.usage_quotas
+  for each row when (not new.is_credit) execute function tally.note_new_quota();
+
 create function tally.note_forecast(quota public.usage_quotas, at timestamptz)
 returns void
 language plpgsql volatile security definer set search_path = ''
