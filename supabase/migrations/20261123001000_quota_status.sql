@@ -90,6 +90,9 @@ returns table (
   quota_type text, metric text, reset_at timestamptz, quota_id uuid)
 language plpgsql stable security definer set search_path = '' set jit = off
 as $$
+declare
+  -- As an admission: a call of somebody who is signed in is his own.
+  v_user_id uuid := coalesce(check_quota.user_id, auth.uid());
 begin
   perform tally.require_member(check_quota.organization_id);
   if check_quota.estimated_cost not between 0 and 1e12 or check_quota.estimated_tokens < 0 then
@@ -107,7 +110,11 @@ begin
       when e.amount is null then s.used + s.held < (s.quota).quota_limit
       else s.used + s.held + e.amount <= (s.quota).quota_limit
     end as fits
-    from tally.quota_states(check_quota.organization_id, now()) as s
+    from (
+      select * from tally.quota_states(check_quota.organization_id, now())
+      union all
+      select * from tally.coming_quota_states(check_quota.organization_id, v_user_id, now())
+    ) as s
     cross join lateral (
       select case (s.quota).metric
         when 'cost_usd' then check_quota.estimated_cost
@@ -115,7 +122,7 @@ begin
         when 'requests' then 1
       end as amount
     ) as e
-    where ((s.quota).user_id is null or (s.quota).user_id = check_quota.user_id)
+    where ((s.quota).user_id is null or (s.quota).user_id = v_user_id)
       and (s.quota).api_key_id is null
       and ((s.quota).provider is null or (s.quota).provider = check_quota.provider)
       and ((s.quota).model is null or (s.quota).model = check_quota.model or (s.quota).model = (
@@ -153,7 +160,7 @@ as $$
     check_quota.estimated_cost, check_quota.estimated_tokens, check_quota.user_id) as c
 $$;
 comment on function public.check_quota(uuid, text, text, numeric, bigint, uuid) is
-  'Whether a call of an estimated cost (USD) would be admitted now, and the tightest quota that matches it. It keeps nothing: reserve_usage does. No quota: allowed is true, the rest null.';
+  'Whether a call of an estimated cost (USD) would be admitted now, and the tightest quota that matches it. It keeps nothing: reserve_usage does. user_id: whose call it is; null: the caller''s own. A limit that the plan has for each user and that this one has not met yet has no quota_id. No quota: allowed is true, the rest null.';
 revoke execute on function public.check_quota(uuid, text, text, numeric, bigint, uuid)
   from public, anon, authenticated;
 grant execute on function public.check_quota(uuid, text, text, numeric, bigint, uuid)

@@ -202,6 +202,7 @@ begin
     if v_has_executions then
       perform tally.fold_executions(v_organization, v_seqs);
     end if;
+    perform tally.meet_pending_callers(v_organization, v_seqs);
     v_changes := v_changes || tally.consume_deltas(v_organization, v_seqs, fold_locked.at);
     v_folded := v_folded + cardinality(v_seqs);
   end loop;

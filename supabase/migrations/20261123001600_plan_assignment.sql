@@ -97,6 +97,55 @@ comment on function tally.meet_caller(uuid, uuid, uuid) is
   'Gives a user or key seen for the first time the quotas that its organization''s plan has for each, before its first call is admitted: nothing passes before a limit does.';
 revoke execute on function tally.meet_caller(uuid, uuid, uuid) from public, anon, authenticated;
 
+create function tally.meet_pending_callers(organization_id uuid, seqs bigint[])
+returns void
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off
+as $$
+begin
+  if not tally.has_callers_quotas(meet_pending_callers.organization_id) then
+    return;
+  end if;
+  perform tally.meet_caller(meet_pending_callers.organization_id, c.user_id, c.api_key_id)
+  from (
+    select distinct e.user_id, e.api_key_id
+    from tally.pending_events as e
+    where e.organization_id = meet_pending_callers.organization_id
+      and e.seq = any (meet_pending_callers.seqs)
+      and num_nonnulls(e.user_id, e.api_key_id) > 0
+  ) as c;
+end;
+$$;
+comment on function tally.meet_pending_callers(uuid, bigint[]) is
+  'Gives the users and keys of events that no admission has seen the quotas of their plan, so that what was only recorded counts and is told too.';
+revoke execute on function tally.meet_pending_callers(uuid, bigint[])
+  from public, anon, authenticated;
+
+create function tally.coming_quota_states(organization_id uuid, user_id uuid, at timestamptz)
+returns table (quota public.usage_quotas, starts_at timestamptz, ends_at timestamptz,
+  used numeric, held numeric)
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return query
+  select q.quota, p.starts_at, p.ends_at, tally.recorded_usage(q.quota, p.starts_at, p.ends_at),
+    0::numeric
+  from tally.missing_plan_quotas(coming_quota_states.organization_id, 'user',
+    coming_quota_states.user_id, null) as m
+  join public.organizations as o on o.id = coming_quota_states.organization_id
+  cross join lateral tally.quota_period(m.quota_type, o.timezone, null, coming_quota_states.at) as p
+  cross join lateral (
+    select jsonb_populate_record(null::public.usage_quotas, to_jsonb(m) - 'id'
+      || jsonb_build_object('organization_id', o.id, 'user_id', coming_quota_states.user_id,
+        'is_credit', false)) as quota
+  ) as q
+  where coming_quota_states.user_id is not null;
+end;
+$$;
+comment on function tally.coming_quota_states(uuid, uuid, timestamptz) is
+  'What tally.quota_states will say of the quotas that a user gets with the first call: they have no id yet.';
+revoke execute on function tally.coming_quota_states(uuid, uuid, timestamptz)
+  from public, anon, authenticated;
+
 create function tally.assign_plan(organization_id uuid, plan_id text)
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
