@@ -2,6 +2,29 @@
 -- change, so that a page asks again at once and not by the clock. Nothing depends on it being
 -- delivered.
 
+create function tally.send_quota(organization_id uuid, quota_id uuid, period_start timestamptz)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if pg_catalog.to_regprocedure('realtime.send(jsonb,text,text,boolean)') is null then
+    return;
+  end if;
+  -- By name at run time: the function may come and go with the extension.
+  execute 'select realtime.send($1, $2, $3, true)' using
+    pg_catalog.jsonb_build_object('quota_id', send_quota.quota_id,
+      'period_start', send_quota.period_start),
+    'quota', 'tallybase:organization:' || send_quota.organization_id;
+exception when others then
+  raise warning 'Realtime took no message for organization %: %',
+    send_quota.organization_id, sqlerrm;
+end;
+$$;
+comment on function tally.send_quota(uuid, uuid, timestamptz) is
+  'One message about one quota; a failure is a warning.';
+revoke execute on function tally.send_quota(uuid, uuid, timestamptz)
+  from public, anon, authenticated;
+
 create function tally.broadcast_quotas(organization_id uuid, quota_ids uuid[])
 returns void
 language plpgsql volatile security definer set search_path = ''
@@ -44,6 +67,21 @@ comment on function tally.broadcast_alerts() is
   'Broadcasts the quotas that alerts were recorded for.';
 revoke execute on function tally.broadcast_alerts() from public, anon, authenticated;
 
+create function tally.broadcast_limit()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  q public.usage_quotas := case tg_op when 'DELETE' then old else new end;
+begin
+  perform tally.send_quota(q.organization_id, q.id, q.period_start);
+  return null;
+end;
+$$;
+comment on function tally.broadcast_limit() is
+  'Broadcasts a quota that was made, removed or given another limit.';
+revoke execute on function tally.broadcast_limit() from public, anon, authenticated;
+
 create function tally.enable_realtime()
 returns boolean
 language plpgsql volatile security definer set search_path = ''
@@ -70,6 +108,12 @@ begin
   create trigger broadcast_alerts after insert on public.usage_alerts
     referencing new table as new_alerts
     for each statement execute function tally.broadcast_alerts();
+  -- Of columns that no admission and no fold writes.
+  drop trigger if exists broadcast_limit on public.usage_quotas;
+  create trigger broadcast_limit
+    after insert or delete or update of quota_limit, enforcement, unpriced_policy, alert_thresholds
+    on public.usage_quotas
+    for each row execute function tally.broadcast_limit();
   return true;
 end;
 $$;
