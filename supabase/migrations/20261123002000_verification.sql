@@ -1,5 +1,42 @@
 -- Verification: each promise of the ledger as a query. A healthy ledger answers with no row.
 
+create function tally.verify_keys(only_organization uuid)
+returns table (invariant text, organization_id uuid, subject text, expected numeric, actual numeric)
+language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select 'an idempotency key names its event', k.organization_id, 'key ' || k.idempotency_key,
+    1::numeric, 0::numeric
+  from tally.idempotency_keys as k
+  where (k.organization_id = verify_keys.only_organization
+      or verify_keys.only_organization is null)
+    and to_regclass('tally.token_usage_' || to_char(tally.uuid_time(k.event_id) at time zone 'UTC',
+      'YYYY_MM')) is not null
+    and not exists (
+      select from public.token_usage as u
+      where u.organization_id = k.organization_id and u.created_at = tally.uuid_time(k.event_id)
+        and u.id = k.event_id and u.idempotency_key = k.idempotency_key
+    );
+
+  return query
+  select 'the idempotency key of an event is claimed', u.organization_id, 'event ' || u.id,
+    1::numeric, 0::numeric
+  from public.token_usage as u
+  where u.idempotency_key is not null
+    and (u.organization_id = verify_keys.only_organization
+      or verify_keys.only_organization is null)
+    and not exists (
+      select from tally.idempotency_keys as k
+      where k.organization_id = u.organization_id and k.idempotency_key = u.idempotency_key
+    );
+end;
+$$;
+comment on function tally.verify_keys(uuid) is
+  'What of tally.verify_ledger concerns idempotency keys: a key that is lost, or names nothing, would let a retry count twice or not at all.';
+revoke execute on function tally.verify_keys(uuid) from public, anon, authenticated;
+
 create function tally.verify_ledger(only_organization uuid)
 returns table (invariant text, organization_id uuid, subject text, expected numeric, actual numeric)
 language plpgsql stable security definer set search_path = ''
@@ -134,6 +171,19 @@ begin
     and (q.organization_id = verify_ledger.only_organization
       or verify_ledger.only_organization is null)
     and (least(q.current_usage, q.quota_limit) <> g.taken or q.quota_limit <> g.granted);
+
+  return query
+  select distinct 'granted credit has its account', c.organization_id, 'credit_grants',
+    1::numeric, 0::numeric
+  from public.credit_grants as c
+  where (c.organization_id = verify_ledger.only_organization
+      or verify_ledger.only_organization is null)
+    and not exists (
+      select from public.usage_quotas as q
+      where q.organization_id = c.organization_id and q.is_credit
+    );
+
+  return query select * from tally.verify_keys(verify_ledger.only_organization);
 end;
 $$;
 comment on function tally.verify_ledger(uuid) is 'Behind public.verify_ledger.';
