@@ -24,37 +24,45 @@ revoke execute on function tally.alert_retry_delay(integer, double precision)
 
 create function tally.alert_data(organization_id uuid, alert_id uuid)
 returns jsonb
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = ''
 as $$
-  select jsonb_build_object(
-    'alert_id', a.id,
-    'organization_id', a.organization_id,
-    'organization_name', o.name,
-    'quota_id', a.quota_id,
-    'kind', a.kind,
-    'level', a.level,
-    'threshold', trim_scale(a.threshold),
-    'metric', a.metric,
-    'quota_type', a.quota_type,
-    'quota_limit', trim_scale(a.quota_limit),
-    'current_usage', trim_scale(a.current_usage),
-    'percent_used',
-    case when a.quota_limit > 0 then floor(100 * a.current_usage / a.quota_limit) end,
-    'period_start', a.period_start, 'reset_at', a.reset_at,
-    'expected_at', a.expected_at,
-    'created_at', a.created_at,
-    'timezone', coalesce(q.timezone, o.timezone),
-    'enforcement', q.enforcement,
-    'is_credit', coalesce(q.is_credit, a.kind = 'top_up'),
-    'scope', jsonb_strip_nulls(jsonb_build_object('user_id', q.user_id, 'api_key_id', q.api_key_id,
-      'api_key_name', k.name, 'provider', q.provider, 'model', q.model, 'tool_name', q.tool_name,
-      'resource_type', q.resource_type))
-  )
-  from public.usage_alerts as a
-  join public.organizations as o on o.id = a.organization_id
-  left join public.usage_quotas as q on q.organization_id = a.organization_id and q.id = a.quota_id
-  left join public.api_keys as k on k.organization_id = q.organization_id and k.id = q.api_key_id
-  where a.organization_id = alert_data.organization_id and a.id = alert_data.alert_id
+begin
+  -- In plpgsql because a later file makes the table of top-ups.
+  return (
+    select jsonb_build_object(
+      'alert_id', a.id,
+      'organization_id', a.organization_id,
+      'organization_name', o.name,
+      'quota_id', a.quota_id,
+      'kind', a.kind,
+      'level', a.level,
+      'threshold', trim_scale(a.threshold),
+      'metric', a.metric,
+      'quota_type', a.quota_type,
+      'quota_limit', trim_scale(a.quota_limit),
+      'current_usage', trim_scale(a.current_usage),
+      'percent_used',
+      case when a.quota_limit > 0 then floor(100 * a.current_usage / a.quota_limit) end,
+      'period_start', a.period_start, 'reset_at', a.reset_at,
+      'expected_at', a.expected_at,
+      'created_at', a.created_at,
+      'timezone', coalesce(q.timezone, o.timezone),
+      'enforcement', q.enforcement,
+      'is_credit', coalesce(q.is_credit, a.kind = 'top_up'),
+      'scope', jsonb_strip_nulls(jsonb_build_object('user_id', q.user_id,
+        'api_key_id', q.api_key_id, 'api_key_name', k.name, 'provider', q.provider,
+        'model', q.model, 'tool_name', q.tool_name, 'resource_type', q.resource_type))
+    ) || jsonb_strip_nulls(jsonb_build_object('top_up_amount', trim_scale(t.amount)))
+    from public.usage_alerts as a
+    join public.organizations as o on o.id = a.organization_id
+    left join public.usage_quotas as q on q.organization_id = a.organization_id
+      and q.id = a.quota_id
+    left join public.credit_top_ups as t on t.organization_id = a.organization_id
+      and a.kind = 'top_up'
+    left join public.api_keys as k on k.organization_id = q.organization_id and k.id = q.api_key_id
+    where a.organization_id = alert_data.organization_id and a.id = alert_data.alert_id
+  );
+end;
 $$;
 comment on function tally.alert_data(uuid, uuid) is
   'What a message says about an alert: the alert with the names of its organization and of what the quota is for.';

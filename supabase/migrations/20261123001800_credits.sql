@@ -139,6 +139,14 @@ begin
   join public.credit_top_ups as t on t.organization_id = q.organization_id
   where q.organization_id = v_organization_id and q.is_credit
     and q.quota_limit - q.current_usage < t.below
+    -- Credit that ends lowers the balance, and the limit with it: what was asked for stays asked.
+    and not exists (
+      select from public.usage_alerts as a
+      where a.organization_id = q.organization_id and a.quota_id = q.id and a.kind = 'top_up'
+        and a.created_at > (
+          select max(g.created_at) from public.credit_grants as g
+          where g.organization_id = q.organization_id and g.rolled_from is null)
+    )
   on conflict on constraint crossing_is_told_once do nothing;
 end;
 $$;

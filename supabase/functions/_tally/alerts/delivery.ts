@@ -26,6 +26,8 @@ export interface AlertData {
   enforcement: "hard" | "soft" | null;
   /** Whether the quota is the organization's prepaid account. */
   is_credit: boolean;
+  /** Of a top_up: what is to be bought, in USD. */
+  top_up_amount?: number;
   scope: {
     user_id?: string;
     api_key_id?: string;
