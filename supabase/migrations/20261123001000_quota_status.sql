@@ -294,6 +294,7 @@ begin
   return jsonb_populate_record(null::public.usage_quotas, coalesce(read_scope.scope, '{}'));
 exception when invalid_text_representation then
   perform tally.fail('PT400', format('scope cannot be read: %s.', sqlerrm), 'scope');
+  return null;
 end;
 $$;
 comment on function tally.read_scope(jsonb) is
@@ -355,6 +356,7 @@ begin
 exception when invalid_parameter_value then
   perform tally.fail('PT400', format('The quota cannot be set: %s.', sqlerrm), 'timezone',
     'A timezone is an IANA name such as Europe/Paris.');
+  return null;
 end;
 $$;
 comment on function tally.set_quota(uuid, text, numeric, text, jsonb, text, text, timestamptz,
