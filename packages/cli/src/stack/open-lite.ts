@@ -63,6 +63,9 @@ function openApp(url: string, keys: StackKeys, config: ProjectConfig) {
     url,
     postgresOptions: { max: 10, onnotice: () => undefined, types: API_TYPES },
   });
+  // Otherwise Lite grants every API role all rights on all tables, which undoes what the migrations say of
+  // them: members would read the hashes of keys, and the secret key would change the ledger.
+  Object.assign(connection, { rlsState: "active" });
   const { auth, api } = config;
   const app = new App({
     connection,
