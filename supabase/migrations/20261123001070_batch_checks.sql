@@ -7,7 +7,7 @@ as $$
 begin
   perform tally.require_recorder(refusal_of.organization_id);
   return null;
-exception when sqlstate 'PT403' or sqlstate 'PT404' then
+exception when sqlstate 'PT400' or sqlstate 'PT403' or sqlstate 'PT404' then
   return jsonb_build_object('code', sqlstate, 'field', 'organization_id', 'message', sqlerrm);
 end;
 $$;
