@@ -23,7 +23,7 @@ begin
   begin
     perform check_report.starts_at at time zone v_timezone;
   exception when invalid_parameter_value then
-    perform tally.fail('PT400', format('There is no timezone %L.', v_timezone), 'timezone',
+    perform tally.fail('PT400', format('There is no timezone %L.', left(v_timezone, 80)), 'timezone',
       'Use an IANA name such as Europe/Berlin.');
   end;
   return v_timezone;

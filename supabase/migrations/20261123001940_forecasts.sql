@@ -174,8 +174,9 @@ declare
 begin
   v_timezone := tally.check_report(usage_forecast.organization_id, usage_forecast.starts_at,
     usage_forecast.ends_at, usage_forecast.timezone);
-  if usage_forecast.at is null or not isfinite(usage_forecast.at) then
-    perform tally.fail('PT400', 'at must be a moment.', 'at');
+  if usage_forecast.at is null or usage_forecast.at not between timestamptz '2000-01-01 00:00:00+00'
+    and timestamptz '2200-01-01 00:00:00+00' then
+    perform tally.fail('PT400', 'at must be a moment of the years 2000 to 2199.', 'at');
   end if;
   measure := usage_forecast.of_measure;
   as_of := greatest(least(usage_forecast.at, usage_forecast.ends_at), usage_forecast.starts_at);

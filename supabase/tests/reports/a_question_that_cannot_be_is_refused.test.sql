@@ -33,13 +33,14 @@ select c.place, format(c.call, quote_literal(tests.id_of('acme')) || '::uuid') f
   (23, 'usage_anomalies(%s, ''2026-11-01'', ''2026-12-01'', threshold => 0)'),
   (24, 'top_users(%s, ''2026-11-01'', ''2026-12-01'', max_rows => 100000)'),
   (25, 'top_packages(%s, ''2026-11-01'', ''2026-12-01'', ''{"model": "x"}'')'),
-  (26, 'execution_statistics(%s, ''2026-11-01'', ''2026-12-01'', ''{"status": 1}'')')) as c (place, call);
+  (26, 'execution_statistics(%s, ''2026-11-01'', ''2026-12-01'', ''{"status": 1}'')'),
+  (27, 'usage_forecast(%s, ''2026-11-01'', ''2026-12-01'', at => ''4713-01-01 BC'')')) as c (place, call);
 
 select results_eq('select pg_temp.complaint(call) from calls order by place', $$
   select 'PT400 ' || d from unnest(array['starts_at, ends_at', 'starts_at, ends_at', 'starts_at, ends_at',
     'starts_at, ends_at', 'starts_at, ends_at', 'starts_at, ends_at', 'filters.modle', 'filters.model', 'filters.model',
     'filters.user_id', 'filters', 'timezone', 'dimension', 'dimension', 'max_rows', 'bucket', 'bucket', 'measure',
-    'measure', 'bucket', 'measure', 'at', 'threshold', 'max_rows', 'filters.model', 'filters.status']) as d $$,
+    'measure', 'bucket', 'measure', 'at', 'threshold', 'max_rows', 'filters.model', 'filters.status', 'at']) as d $$,
   'what cannot be asked is refused by its name');
 
 select * from finish();
