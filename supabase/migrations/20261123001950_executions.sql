@@ -141,22 +141,29 @@ language plpgsql stable security definer set search_path = ''
 as $$
 declare
   x public.executions := check_execution.execution;
+  v_field text := (
+    select min(t.field)
+    from (values ('created_at', x.created_at), ('started_at', x.started_at),
+      ('completed_at', x.completed_at)) as t (field, moment)
+    cross join tally.settings as s
+    where t.moment not between timestamptz '2000-01-01 00:00:00+00'
+      and check_execution.at + s.event_early_limit
+  );
 begin
   if x.status not in ('queued', 'running', 'success', 'failed', 'timeout', 'aborted') then
     perform tally.fail('PT400', format('status cannot be %L.', x.status), 'status',
       'Use queued, running, success, failed, timeout or aborted.');
   elsif btrim(x.package_id) = '' or btrim(x.package_name) = '' then
-    perform tally.fail('PT400', 'The name of a package must not be blank.', 'package_name');
+    v_field := case when btrim(x.package_id) = '' then 'package_id' else 'package_name' end;
+    perform tally.fail('PT400', format('%s must not be blank.', v_field), v_field);
   elsif least(x.queue_time_ms, x.duration_ms) < 0 then
-    perform tally.fail('PT400', 'Times must be zero or more.',
-      case when x.queue_time_ms < 0 then 'queue_time_ms' else 'duration_ms' end);
-  elsif not isfinite(x.created_at) or x.created_at not between timestamptz '2000-01-01 00:00:00+00'
-    and check_execution.at + (select s.event_early_limit from tally.settings as s) then
-    perform tally.fail('PT400', 'created_at must be in this century and not ahead of the clock.',
-      'created_at');
-  elsif not isfinite(x.started_at) or not isfinite(x.completed_at) then
-    perform tally.fail('PT400', 'Times must be moments, not infinity.',
-      case when isfinite(x.started_at) then 'completed_at' else 'started_at' end);
+    v_field := case when x.queue_time_ms < 0 then 'queue_time_ms' else 'duration_ms' end;
+    perform tally.fail('PT400', format('%s must be zero or more.', v_field), v_field);
+  elsif v_field is not null then
+    perform tally.fail('PT400',
+      format('%s must be in this century and not ahead of the clock.', v_field), v_field);
+  elsif x.completed_at < x.started_at then
+    perform tally.fail('PT400', 'completed_at must not be before started_at.', 'completed_at');
   elsif tally.is_operator() then
     return;
   elsif x.api_key_id is not null then

@@ -15,11 +15,12 @@ select results_eq(
     (9, '{"created_at": "infinity"}'), (10, '{"created_at": "2999-01-01"}'), (11, '{"metadata": [1]}'),
     (12, '{"error": {}}'), (13, '{"started_at": "infinity"}'),
     (14, jsonb_build_object('output_data', repeat('x', 1100000))::text),
-    (15, jsonb_build_object('package_name', repeat('x', 300))::text)) as c (place, said) order by c.place $$,
-  $$ values ('PT400 package_name'), ('PT400 package_name'), ('PT400 organization_id'), ('PT400 id'),
+    (15, jsonb_build_object('package_name', repeat('x', 300))::text), (16, '{"started_at": "2999-01-01"}'),
+    (17, '{"started_at": "2026-11-01T00:00:10Z", "completed_at": "2026-11-01T00:00:00Z"}')) as c (place, said) order by c.place $$,
+  $$ values ('PT400 package_name'), ('PT400 package_id'), ('PT400 organization_id'), ('PT400 id'),
     ('PT400 status'), ('PT400 duration_ms'), ('PT400 duration_ms'), ('PT400 total_cost_usd'),
     ('PT400 created_at'), ('PT400 created_at'), ('PT400 metadata'), ('PT400 error'), ('PT400 started_at'),
-    ('PT400 output_data'), ('PT400 package_name') $$,
+    ('PT400 output_data'), ('PT400 package_name'), ('PT400 started_at'), ('PT400 completed_at') $$,
   'what cannot be is refused by the name of its field');
 
 select * from finish();
