@@ -81,6 +81,21 @@ comment on function tally.blame_event(jsonb, text) is
   'Names the field of an event whose value has the wrong type.';
 revoke execute on function tally.blame_event(jsonb, text) from public, anon, authenticated;
 
+create function tally.earliest_time(at timestamptz, late_limit interval)
+returns timestamptz
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  -- No report spans what is earlier, and no id can hold what is before 1970.
+  return greatest(earliest_time.at - earliest_time.late_limit,
+    timestamptz '2000-01-01 00:00:00+00');
+end;
+$$;
+comment on function tally.earliest_time(timestamptz, interval) is
+  'The earliest moment of which an event may be: a limit ago, and never before the year 2000.';
+revoke execute on function tally.earliest_time(timestamptz, interval)
+  from public, anon, authenticated;
+
 create function tally.find_time_problem(
   id uuid, created_at timestamptz, at timestamptz, late_limit interval)
 returns text[]
@@ -101,10 +116,14 @@ begin
   end if;
   select s.* into v_limits from tally.settings as s;
   v_limits.event_late_limit := coalesce(find_time_problem.late_limit, v_limits.event_late_limit);
-  if v_at < find_time_problem.at - v_limits.event_late_limit then
-    return array['created_at', format(
-      'is more than %s ago; the operator can load older usage with import_usage().',
-      v_limits.event_late_limit)];
+  if v_at < tally.earliest_time(find_time_problem.at, v_limits.event_late_limit) then
+    return array['created_at', case
+      when v_at >= find_time_problem.at - v_limits.event_late_limit
+        then 'is before the year 2000.'
+      else format(
+        'is more than %s ago; the operator can load older usage with import_usage().',
+        v_limits.event_late_limit)
+    end];
   elsif v_at > find_time_problem.at + v_limits.event_early_limit then
     return array['created_at', format(
       'is more than %s ahead; check the clock of the sender.', v_limits.event_early_limit)];

@@ -39,7 +39,8 @@ declare
   v_earliest timestamptz;
   v_latest timestamptz;
 begin
-  select write_events.at - coalesce(write_events.late_limit, s.event_late_limit),
+  select tally.earliest_time(write_events.at,
+      coalesce(write_events.late_limit, s.event_late_limit)),
     write_events.at + s.event_early_limit
   into v_earliest, v_latest
   from tally.settings as s;
