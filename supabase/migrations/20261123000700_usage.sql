@@ -69,6 +69,21 @@ comment on table tally.idempotency_keys is
   'Which event a caller''s own key names, for ever. Claimed in the transaction that writes the event; two organizations may use one key.';
 alter table tally.idempotency_keys enable row level security;
 
+create function tally.has_month(at timestamptz)
+returns boolean
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  return exists (
+    select from pg_catalog.pg_inherits as i
+    where i.inhparent = 'public.token_usage'::regclass and i.inhrelid = to_regclass(
+      'tally.token_usage_' || to_char(has_month.at at time zone 'UTC', 'YYYY_MM')));
+end;
+$$;
+comment on function tally.has_month(timestamptz) is
+  'Whether the month (UTC) of a moment has a partition. One that is detached is none.';
+revoke execute on function tally.has_month(timestamptz) from public, anon, authenticated;
+
 create function tally.ensure_partitions(starts_at timestamptz, ends_at timestamptz)
 returns integer
 language plpgsql volatile security definer set search_path = ''
@@ -88,7 +103,8 @@ begin
     v_name := 'token_usage_' || to_char(v_month, 'YYYY_MM');
     continue when to_regclass('tally.' || v_name) is not null;
     perform pg_advisory_xact_lock(hashtextextended('partition ' || v_name, 0));
-    continue when to_regclass('tally.' || v_name) is not null;
+    continue when to_regclass('tally.' || v_name) is not null
+      or tally.is_archived(v_month at time zone 'UTC');
     -- Made apart and attached: unlike `create table … partition of`, this lets writers go on.
     execute format('create table tally.%I (like public.token_usage including all)', v_name);
     execute format('alter table tally.%I enable row level security', v_name);
@@ -102,12 +118,10 @@ begin
 end;
 $$;
 comment on function tally.ensure_partitions(timestamptz, timestamptz) is
-  'Makes the monthly partitions (UTC) that hold a span of time and returns how many were new. They live in the private schema: no API role can reach past the policies of token_usage.';
+  'Makes the monthly partitions (UTC) that hold a span of time, but no month that was archived, and returns how many were new. They live in the private schema: no API role can reach past the policies of token_usage.';
 revoke execute on function tally.ensure_partitions(timestamptz, timestamptz)
   from public, anon, authenticated;
 grant execute on function tally.ensure_partitions(timestamptz, timestamptz) to service_role;
-
-select tally.ensure_partitions(now() - interval '35 days', now() + interval '3 months');
 
 create function public.usage_event(id uuid)
 returns setof public.token_usage

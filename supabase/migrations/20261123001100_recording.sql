@@ -12,8 +12,22 @@ create type tally.recorded_event as (
 comment on type tally.recorded_event is
   'The answer for one event; status: recorded, duplicate or conflict.';
 
+create function tally.archive_problem(at timestamptz)
+returns jsonb
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  return jsonb_build_object('code', 'PT400', 'field', 'created_at', 'message', format(
+    'created_at is in %s, whose events were archived; bring them back first.',
+    to_char(archive_problem.at at time zone 'UTC', 'YYYY-MM')));
+end;
+$$;
+comment on function tally.archive_problem(timestamptz) is
+  'The problem of an event whose month was archived.';
+revoke execute on function tally.archive_problem(timestamptz) from public, anon, authenticated;
+
 create function tally.ensure_month(at timestamptz)
-returns void
+returns boolean
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
@@ -21,10 +35,11 @@ begin
     is null then
     perform tally.ensure_partitions(ensure_month.at, ensure_month.at);
   end if;
+  return tally.has_month(ensure_month.at);
 end;
 $$;
 comment on function tally.ensure_month(timestamptz) is
-  'Makes the partition of a moment when nothing has made it ahead.';
+  'Makes the partition of a moment when nothing has made it ahead; false when its month was archived.';
 revoke execute on function tally.ensure_month(timestamptz) from public, anon, authenticated;
 
 create function tally.answer_replay(checked tally.checked_event)
@@ -119,10 +134,6 @@ declare
   v_price_id bigint := (record_event.checked).price_id;
   v_priced_model text := (record_event.checked).priced_model;
 begin
-  if to_regclass('tally.token_usage_' || to_char(e.created_at at time zone 'UTC', 'YYYY_MM'))
-    is null then
-    perform tally.ensure_month(e.created_at);
-  end if;
   if v_price_id is null or v_priced_model <> e.model then
     perform tally.remember_model(e.provider, e.model);
   end if;
@@ -133,6 +144,11 @@ begin
     if not found then
       return tally.answer_replay(record_event.checked);
     end if;
+  end if;
+  if to_regclass('tally.token_usage_' || to_char(e.created_at at time zone 'UTC', 'YYYY_MM'))
+    is null and not tally.ensure_month(e.created_at) then
+    perform tally.require_no_problem((null, null, null, null, null, null,
+      tally.archive_problem(e.created_at))::tally.checked_event);
   end if;
   insert into public.token_usage (organization_id, id, created_at, input_tokens, output_tokens,
     price_id, user_id, api_key_id, execution_id, duration_ms, is_estimated, is_byok, provider,

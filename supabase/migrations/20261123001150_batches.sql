@@ -308,29 +308,42 @@ comment on function tally.find_known_events(jsonb, integer[]) is
 revoke execute on function tally.find_known_events(jsonb, integer[])
   from public, anon, authenticated;
 
-create function tally.ensure_months(events jsonb, at timestamptz, late_limit interval)
-returns void
+create function tally.ensure_months(
+  events jsonb, skipped integer[], at timestamptz, late_limit interval, out places integer[],
+  out problems jsonb)
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  perform tally.ensure_month(m.month)
-  from (
-    select distinct date_trunc('month', t.at, 'UTC') as month
-    from jsonb_to_recordset(ensure_months.events) as e (id uuid, created_at timestamptz)
+  with timed as materialized (
+    select e.place::integer as place, date_trunc('month', t.at, 'UTC') as month
+    from rows from (
+      jsonb_to_recordset(ensure_months.events) as (id uuid, created_at timestamptz)
+    ) with ordinality as e (id, created_at, place)
     cross join tally.settings as s
     cross join lateral (
       select case when e.id is null then coalesce(e.created_at, ensure_months.at)
         else tally.uuid_time(e.id) end
     ) as t (at)
-    where t.at between ensure_months.at - coalesce(ensure_months.late_limit, s.event_late_limit)
+    where t.at between tally.earliest_time(
+        ensure_months.at, coalesce(ensure_months.late_limit, s.event_late_limit))
       and ensure_months.at + s.event_early_limit
-    order by month
-  ) as m;
+      and e.place <> all (ensure_months.skipped)
+  ),
+  months as materialized (
+    select m.month, tally.ensure_month(m.month) as is_here
+    from (select distinct t.month from timed as t order by t.month) as m
+  )
+  select coalesce(array_agg(t.place), '{}'), coalesce(jsonb_agg(
+    jsonb_build_object('index', t.place - 1) || tally.archive_problem(t.month)), '[]')
+  into places, problems
+  from timed as t
+  join months as m on m.month = t.month
+  where not m.is_here;
 end;
 $$;
-comment on function tally.ensure_months(jsonb, timestamptz, interval) is
-  'Makes the partitions of a batch when nothing has made them ahead.';
-revoke execute on function tally.ensure_months(jsonb, timestamptz, interval)
+comment on function tally.ensure_months(jsonb, integer[], timestamptz, interval) is
+  'Makes the partitions of a batch when nothing has made them ahead; the events of months that were archived are named by their places (from 1) and problems.';
+revoke execute on function tally.ensure_months(jsonb, integer[], timestamptz, interval)
   from public, anon, authenticated;
 
 create function tally.answer_known_event(event jsonb, late_limit interval)
@@ -415,7 +428,9 @@ begin
           raise;
         end if;
         v_has_months := true;
-        perform tally.ensure_months(v_events, now(), record_batch.late_limit);
+        v_found := tally.ensure_months(v_events, v_skipped, now(), record_batch.late_limit);
+        v_rejected := v_rejected || v_found.problems;
+        v_skipped := v_skipped || v_found.places;
       when data_exception or invalid_parameter_value or datatype_mismatch then
         -- Some value has the wrong type; which one, each event says.
         select array_agg(e.place) as places,

@@ -116,6 +116,27 @@ create policy "members read the rollups of their organizations" on tally.usage_r
   for select to authenticated
   using (organization_id = any (array(select tally.organizations_of((select auth.uid())))));
 
+create function tally.is_archived(at timestamptz)
+returns boolean
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_month timestamptz := date_trunc('month', is_archived.at, 'UTC');
+begin
+  return v_month < now() and not tally.has_month(v_month)
+    and exists (
+      select from tally.usage_rollups as r
+      where r.actor_id = 0 and r.minutes = 1440 and r.bucket_start >= v_month
+        and r.bucket_start < (v_month at time zone 'UTC' + interval '1 month') at time zone 'UTC'
+    );
+end;
+$$;
+comment on function tally.is_archived(timestamptz) is
+  'Whether the events of the month (UTC) of a moment were here and left: their rollups stay. Nothing more may be recorded of it, since it could not be told from what was, and a repair would take the few for all.';
+revoke execute on function tally.is_archived(timestamptz) from public, anon, authenticated;
+
+select tally.ensure_partitions(now() - interval '35 days', now() + interval '3 months');
+
 create function tally.dimension_key(
   provider text, model text, tool_name text, operation text, resource_type text,
   service_tier text, status text, unit_type text, is_byok boolean)

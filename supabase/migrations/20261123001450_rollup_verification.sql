@@ -94,7 +94,7 @@ begin
       m.month at time zone 'UTC', (m.month + interval '1 month') at time zone 'UTC'))
     from generate_series(date_trunc('month', kept_months.starts_at at time zone 'UTC'),
       kept_months.ends_at at time zone 'UTC', interval '1 month') as m (month)
-    where to_regclass('tally.token_usage_' || to_char(m.month, 'YYYY_MM')) is not null
+    where tally.has_month(m.month at time zone 'UTC')
   );
 end;
 $$;

@@ -7,8 +7,7 @@ language plpgsql stable security invoker set search_path = ''
 as $$
 begin
   return case
-    when to_regclass('tally.token_usage_' || to_char(round_archived.at at time zone 'UTC',
-      'YYYY_MM')) is null
+    when not tally.has_month(round_archived.at)
       then date_bin('15 minutes', round_archived.at, timestamptz 'epoch')
     else round_archived.at
   end;

@@ -118,8 +118,7 @@ begin
   where h.state = 'settled'
     and (h.organization_id = verify_ledger.only_organization
       or verify_ledger.only_organization is null)
-    and to_regclass('tally.token_usage_' || to_char(tally.uuid_time(h.event_id) at time zone 'UTC',
-      'YYYY_MM')) is not null
+    and tally.has_month(tally.uuid_time(h.event_id))
     and not exists (
       select from public.token_usage as u
       where u.organization_id = h.organization_id and u.created_at = tally.uuid_time(h.event_id)
