@@ -12,8 +12,7 @@ begin
   from tally.idempotency_keys as k
   where (k.organization_id = verify_keys.only_organization
       or verify_keys.only_organization is null)
-    and to_regclass('tally.token_usage_' || to_char(tally.uuid_time(k.event_id) at time zone 'UTC',
-      'YYYY_MM')) is not null
+    and tally.has_month(tally.uuid_time(k.event_id))
     and not exists (
       select from public.token_usage as u
       where u.organization_id = k.organization_id and u.created_at = tally.uuid_time(k.event_id)
