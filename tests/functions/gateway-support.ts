@@ -195,3 +195,10 @@ export async function quietly<Result>(work: () => Promise<Result>): Promise<Resu
 export function billed(line: { classes: object | null } | undefined): Record<string, number> {
   return Object.fromEntries(Object.entries(line?.classes ?? {}).filter(([, count]) => count > 0));
 }
+
+/** The classes and units of an event, as the bill has them. */
+export function used(event: Record<string, unknown>): Record<string, number> {
+  const classes = Object.entries((event.classes ?? {}) as Record<string, number>);
+  const units = event.units === undefined ? [] : [[event.unit_type, event.units]];
+  return Object.fromEntries([...classes.filter(([, count]) => count > 0), ...units]);
+}
