@@ -275,21 +275,36 @@ comment on function tally.try_lock_folding(uuid) is
   'The same without waiting; false when somebody else has the lock.';
 revoke execute on function tally.try_lock_folding(uuid) from public, anon, authenticated;
 
+create function tally.quota_words(field text)
+returns text[]
+language plpgsql immutable security invoker set search_path = ''
+as $$
+begin
+  return case quota_words.field
+    when 'metric' then
+      array['cost_usd', 'total_tokens', 'input_tokens', 'output_tokens', 'requests', 'units']
+    when 'quota_type' then array['hourly', 'daily', 'weekly', 'monthly', 'yearly', 'total']
+    when 'enforcement' then array['hard', 'soft']
+    when 'unpriced_policy' then array['refuse', 'ceiling', 'allow']
+  end;
+end;
+$$;
+comment on function tally.quota_words(text) is 'The words that a field of a quota may hold.';
+revoke execute on function tally.quota_words(text) from public, anon, authenticated;
+
 create function tally.require_sound_quota()
 returns trigger
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_broken text := case
-    when new.metric not in ('cost_usd', 'total_tokens', 'input_tokens', 'output_tokens',
-      'requests', 'units')
-      then 'metric_is_known'
-    when new.quota_type not in ('hourly', 'daily', 'weekly', 'monthly', 'yearly', 'total')
-      then 'quota_type_is_known'
+    when new.metric <> all (tally.quota_words('metric')) then 'metric_is_known'
+    when new.quota_type <> all (tally.quota_words('quota_type')) then 'quota_type_is_known'
     when not (new.quota_limit >= 0 and new.quota_limit < 'infinity')
       then 'limit_is_a_number_not_negative'
-    when new.enforcement not in ('hard', 'soft') then 'enforcement_is_known'
-    when new.unpriced_policy not in ('refuse', 'ceiling', 'allow') then 'unpriced_policy_is_known'
+    when new.enforcement <> all (tally.quota_words('enforcement')) then 'enforcement_is_known'
+    when new.unpriced_policy <> all (tally.quota_words('unpriced_policy'))
+      then 'unpriced_policy_is_known'
     when not (0 < all (new.alert_thresholds) and 'infinity' > all (new.alert_thresholds))
       then 'thresholds_are_positive'
     when new.managed_by not in ('plan', 'operator', 'organization') then 'manager_is_known'
@@ -348,29 +363,40 @@ begin
     from tally.quota_period(new.quota_type, v_timezone, new.anchor, now()) as p;
   end if;
   v_ends_at := coalesce(new.reset_at, 'infinity');
-  -- Events and what is pending of them in one statement: an event that commits in between would be
-  -- counted as pending only.
-  select tally.recorded_usage(new, new.period_start, v_ends_at), coalesce(sum(
-    case new.metric
-      when 'cost_usd' then e.cost_usd
-      when 'total_tokens' then e.input_tokens + e.output_tokens
-      when 'input_tokens' then e.input_tokens
-      when 'output_tokens' then e.output_tokens
-      when 'requests' then e.requests
-      when 'units' then coalesce(e.units, 0)
-    end
-  ), 0) into v_recorded, v_pending
-  from tally.pending_events as e
-  where e.organization_id = new.organization_id
-    and e.created_at >= new.period_start and e.created_at < v_ends_at
-    and (new.user_id is null or new.user_id = e.user_id)
-    and (new.api_key_id is null or new.api_key_id = e.api_key_id)
-    and (new.provider is null or new.provider = e.provider)
-    and (new.model is null or new.model = e.model or new.model = tally.priced_model(e.price_id,
-      e.provider, e.model))
-    and (new.tool_name is null or new.tool_name = e.tool_name)
-    and (new.resource_type is null or new.resource_type = e.resource_type)
-    and not (new.is_credit and e.is_byok);
+  if new.current_usage = 0 and num_nonnulls(new.user_id, new.api_key_id) > 0 and not exists (
+    select from tally.usage_actors as a
+    where a.organization_id = new.organization_id
+      and (new.user_id is null or a.user_id = new.user_id)
+      and (new.api_key_id is null or a.api_key_id = new.api_key_id)
+  ) then
+    -- Somebody new: nothing of theirs is folded, and what is pending counts as such.
+    v_recorded := 0;
+    v_pending := 0;
+  else
+    -- Events and what is pending of them in one statement: an event that commits in between would be
+    -- counted as pending only.
+    select tally.recorded_usage(new, new.period_start, v_ends_at), coalesce(sum(
+      case new.metric
+        when 'cost_usd' then e.cost_usd
+        when 'total_tokens' then e.input_tokens + e.output_tokens
+        when 'input_tokens' then e.input_tokens
+        when 'output_tokens' then e.output_tokens
+        when 'requests' then e.requests
+        when 'units' then coalesce(e.units, 0)
+      end
+    ), 0) into v_recorded, v_pending
+    from tally.pending_events as e
+    where e.organization_id = new.organization_id
+      and e.created_at >= new.period_start and e.created_at < v_ends_at
+      and (new.user_id is null or new.user_id = e.user_id)
+      and (new.api_key_id is null or new.api_key_id = e.api_key_id)
+      and (new.provider is null or new.provider = e.provider)
+      and (new.model is null or new.model = e.model or new.model = tally.priced_model(e.price_id,
+        e.provider, e.model))
+      and (new.tool_name is null or new.tool_name = e.tool_name)
+      and (new.resource_type is null or new.resource_type = e.resource_type)
+      and not (new.is_credit and e.is_byok);
+  end if;
   -- What is pending was within its holds as the quotas stood; none of them kept anything on this
   -- one.
   update tally.usage_deltas as d set is_beyond_hold = true

@@ -190,6 +190,8 @@ begin
       select from tally.changed_executions as c where c.organization_id = v_organization);
     for v_part in select d from tally.due_deltas(v_organization, fold_locked.at) as d loop
       v_seqs := v_seqs || v_part;
+      -- Before any of their use is counted: what is known of nobody costs no look at the events.
+      perform tally.meet_pending_callers(v_organization, v_part);
       v_found := tally.count_deltas(v_organization, v_part);
       v_counted := v_counted || v_found.counted;
       v_has_executions := v_has_executions or coalesce(v_found.has_executions, false);
@@ -202,7 +204,6 @@ begin
     if v_has_executions then
       perform tally.fold_executions(v_organization, v_seqs);
     end if;
-    perform tally.meet_pending_callers(v_organization, v_seqs);
     v_changes := v_changes || tally.consume_deltas(v_organization, v_seqs, fold_locked.at);
     v_folded := v_folded + cardinality(v_seqs);
   end loop;

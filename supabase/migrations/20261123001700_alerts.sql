@@ -127,9 +127,10 @@ $$;
 comment on function tally.note_new_quota() is
   'Records the thresholds that a new quota has reached already.';
 revoke execute on function tally.note_new_quota() from public, anon, authenticated;
--- An account begins with no limit; what was granted is added next.
+-- An account begins with no limit; what was granted is added next. What is pending, the fold tells.
 create trigger note_new_quota after insert on public.usage_quotas
-  for each row when (not new.is_credit) execute function tally.note_new_quota();
+  for each row when (not new.is_credit and new.current_usage > 0)
+  execute function tally.note_new_quota();
 
 create function tally.note_forecast(quota public.usage_quotas, at timestamptz)
 returns void

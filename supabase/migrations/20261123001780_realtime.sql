@@ -21,7 +21,7 @@ exception when others then
 end;
 $$;
 comment on function tally.send_quota(uuid, uuid, timestamptz) is
-  'One message about one quota; a failure is a warning.';
+  'Tells the listeners of an organization that a quota of it changed: event quota, {quota_id, period_start}, on the private channel tallybase:organization:<id>. Does nothing without Realtime, and never fails.';
 revoke execute on function tally.send_quota(uuid, uuid, timestamptz)
   from public, anon, authenticated;
 
@@ -30,26 +30,14 @@ returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if quota_ids = '{}' or pg_catalog.to_regprocedure('realtime.send(jsonb,text,text,boolean)')
-    is null then
-    return;
-  end if;
-  -- By name at run time: the function may come and go with the extension.
-  execute $send$
-    select realtime.send(pg_catalog.jsonb_build_object('quota_id', q.id, 'period_start',
-      q.period_start),
-      'quota', 'tallybase:organization:' || q.organization_id, true)
-    from public.usage_quotas as q
-    where q.organization_id = $1 and q.id = any ($2)
-    order by q.id
-  $send$ using broadcast_quotas.organization_id, broadcast_quotas.quota_ids;
-exception when others then
-  raise warning 'Realtime took no message for organization %: %',
-    broadcast_quotas.organization_id, sqlerrm;
+  perform tally.send_quota(q.organization_id, q.id, q.period_start)
+  from public.usage_quotas as q
+  where q.organization_id = broadcast_quotas.organization_id
+    and q.id = any (broadcast_quotas.quota_ids);
 end;
 $$;
 comment on function tally.broadcast_quotas(uuid, uuid[]) is
-  'Tells the listeners of an organization which of its quotas changed: event quota, {quota_id, period_start}, on the private channel tallybase:organization:<id>. Does nothing without Realtime, and never fails.';
+  'Broadcasts the given quotas of an organization.';
 revoke execute on function tally.broadcast_quotas(uuid, uuid[]) from public, anon, authenticated;
 
 create function tally.broadcast_alerts()

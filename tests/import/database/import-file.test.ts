@@ -168,6 +168,18 @@ test("a dry run says what would happen and writes nothing", async () => {
   expect(month?.is_absent).toBe(true);
 });
 
+test("a dry run rejects what lies in an archived month, as the import does", async () => {
+  const kept = `organization_id,created_at,provider,model,input_tokens,output_tokens
+${organizationId},2014-05-03T00:00:00Z,lab,echo,7,0`;
+  await importFile(save("old.csv", kept));
+  await sql`drop table tally.token_usage_2014_05`;
+  const late = save("late.csv", kept.replace("05-03", "05-04"));
+  const answer = { code: 1, output: { recorded: 0, rejections: [{ code: "PT400", lines: [2] }] } };
+
+  expect(await importFile(late, "--dry-run")).toMatchObject(answer);
+  expect(await importFile(late)).toMatchObject(answer);
+});
+
 test("a malformed line stops the import and says what is recorded", async () => {
   const file = save("torn.csv", `${manyEvents(50)}\n${organizationId},2020`);
   await expect(importFile(file, "--batch", "10")).rejects.toMatchObject({

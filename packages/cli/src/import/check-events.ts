@@ -29,6 +29,7 @@ export function askToCheck(note: (estimate: Estimate) => void): Ask {
         select e.place, (c.event).cost_usd, k.is_known, case
             when c.problem is not null then c.problem
             when k.is_known then tally.answer_known_event(e.raw, interval '100 years')
+            when tally.is_archived((c.event).created_at) then tally.archive_problem((c.event).created_at)
             else tally.refusal_of((c.event).organization_id)
           end as problem
         from jsonb_array_elements(${events}::text::jsonb) with ordinality as e (raw, place)
