@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { executeSql } from "../../scripts/databases/execute-sql.ts";
-import { LAST_ORGANIZATION, ORGANIZATIONS, SPECIAL } from "./scripts.ts";
+import { FOUR_QUOTAS, LAST_ORGANIZATION, ORGANIZATIONS, SPECIAL } from "./scripts.ts";
 
 const PLAIN_DESIGN = readFileSync(new URL("plain-design.sql", import.meta.url), "utf8");
 
@@ -9,18 +9,23 @@ const id = (organization: number | string) => `lpad(to_hex(${organization}), 32,
 
 /** Both designs with their organizations, each with a quota on its cost; some with more, or less. */
 export async function arrange(url: string): Promise<void> {
+  const organizations = `(select generate_series(1, ${LAST_ORGANIZATION}) union all select generate_series(${FOUR_QUOTAS.from}, ${FOUR_QUOTAS.to})) as n (o)`;
   await executeSql(
     url,
     `${PLAIN_DESIGN}
      insert into plain.quotas select o, s, 0, 1e12 from generate_series(1, ${ORGANIZATIONS}) as o, generate_series(1, 4) as s;
+     insert into plain.bare_quotas (organization_id, quota_type, quota_limit, period_start)
+     select ${id("o")}, 'monthly', 1e12, now() from generate_series(1, ${ORGANIZATIONS}) as o;
      insert into public.organizations (id, name)
-     select ${id("o")}, 'Organization ' || o from generate_series(1, ${LAST_ORGANIZATION}) as o;
+     select ${id("o")}, 'Organization ' || o from ${organizations};
      insert into public.usage_quotas (organization_id, quota_type, quota_limit, alert_thresholds)
      select ${id("o")}, 'monthly', 1e9, case when o = ${SPECIAL.withoutAlerts} then '{}' else '{75,90,100}'::numeric[] end
-     from generate_series(1, ${LAST_ORGANIZATION}) as o;
+     from ${organizations};
      insert into public.usage_quotas (organization_id, quota_type, quota_limit, metric)
-     select ${id(SPECIAL.fourQuotas)}, t, 1e12, m
-     from (values ('daily', 'cost_usd'), ('monthly', 'total_tokens'), ('hourly', 'requests')) as q (t, m);`,
+     select ${id("o")}, t, 1e12, m
+     from ${organizations},
+       (values ('daily', 'cost_usd'), ('monthly', 'total_tokens'), ('hourly', 'requests')) as q (t, m)
+     where o = ${SPECIAL.fourQuotas} or o >= ${FOUR_QUOTAS.from};`,
   );
 }
 

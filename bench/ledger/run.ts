@@ -22,9 +22,11 @@ import { countGrants } from "./count-grants.ts";
 import { measureSnapshot } from "./measure-snapshot.ts";
 import {
   agentRun,
+  bareCall,
   call,
   callOf,
   callWithKeys,
+  FOUR_QUOTAS,
   ORGANIZATIONS,
   plainCall,
   SPECIAL,
@@ -59,16 +61,38 @@ async function measureRates(url: string): Promise<LedgerResults["rates"]> {
     ours: call({ from: 1, to: ORGANIZATIONS }),
     plain: plainCall(ORGANIZATIONS, 1),
   };
+  const usual = { ours: many.ours, plain: plainCall(ORGANIZATIONS, 1, "indexed") };
+  const manyFour = { ours: call(FOUR_QUOTAS), plain: plainCall(ORGANIZATIONS, 4) };
   const four = { ours: callOf(SPECIAL.fourQuotas), plain: plainCall(1, 4) };
   const open = (rate: number) => ({ clients: 10, seconds: SECONDS, rate });
   return {
     "one organization, 32 clients": await compare(url, one, ROUNDS, CLOSED),
     [`${ORGANIZATIONS} organizations, 32 clients`]: await compare(url, many, ROUNDS, CLOSED),
+    [`${ORGANIZATIONS} organizations, plain with an indexed usage table, 32 clients`]:
+      await compare(url, usual, ROUNDS, CLOSED),
     "one organization, 4 quotas match, 32 clients": await compare(url, four, ROUNDS, CLOSED),
+    [`${ORGANIZATIONS} organizations, 4 quotas match, 32 clients`]: await compare(
+      url,
+      manyFour,
+      ROUNDS,
+      CLOSED,
+    ),
     "one organization, 300 calls/s asked for": await compare(url, one, ROUNDS, open(300)),
     "one organization, 1000 calls/s asked for": await compare(url, one, ROUNDS, open(1_000)),
     "agent runs of 10 calls (runs/s)": await compare(url, { ours: agentRun(10) }, ROUNDS, CLOSED),
     "agent runs of 50 calls (runs/s)": await compare(url, { ours: agentRun(50) }, ROUNDS, CLOSED),
+  };
+}
+
+/** What is left of the plain design's rate when our rows are written and nothing else is done. */
+async function measureRows(url: string): Promise<LedgerResults["rows"]> {
+  const designs = (organizations: number) => ({
+    bare: bareCall(organizations),
+    plain: plainCall(organizations, 1),
+  });
+  return {
+    "one organization": await compare(url, designs(1), ROUNDS, CLOSED),
+    [`${ORGANIZATIONS} organizations`]: await compare(url, designs(ORGANIZATIONS), ROUNDS, CLOSED),
   };
 }
 
@@ -123,12 +147,13 @@ async function measure(url: string): Promise<LedgerResults> {
   const tidy = keepTidy(url);
   try {
     const rates = await measureRates(url);
+    const rows = await measureRows(url);
     const costs = await measureCosts(url);
     const snapshot = await measureSnapshot(url, 30);
     const grants = [];
     for (const amount of [1, 7, 0.3, 499]) grants.push(await countGrants(url, amount));
     const checked = await check(url);
-    return { rates, costs, snapshot, grants, checked, growth: await measureGrowth(url) };
+    return { rates, rows, costs, snapshot, grants, checked, growth: await measureGrowth(url) };
   } finally {
     await tidy.stop();
   }

@@ -5,6 +5,8 @@ export const ORGANIZATIONS = 1_000;
 /** Organizations of their own, each for one question. */
 export const SPECIAL = { withoutAlerts: 1_001, fourQuotas: 1_002, holds: 1_003, events: 1_004 };
 export const LAST_ORGANIZATION = 1_004;
+/** As many more, each with four quotas. */
+export const FOUR_QUOTAS = { from: 2_001, to: 3_000 };
 
 /** The uuid of the organization with a number, in SQL. */
 const ORGANIZATION = "lpad(to_hex(:organization::integer), 32, '0')";
@@ -55,14 +57,49 @@ const count = (quotas: number, change: string) =>
       `update plain.quotas set used = used ${change} where organization = :organization and scope = ${scope + 1} and used ${change} <= quota_limit;`,
   ).join("\n");
 
+/** How a call in the plain design inserts its event: a short row, or the usage table one would first write. */
+const PLAIN_EVENT = {
+  short:
+    "insert into plain.events (organization, provider, model, input_tokens, output_tokens, cost_usd) values (:organization, 'openai', 'gpt-4o', 2006, 300, 0.005615);",
+  indexed: `insert into plain.usage (organization_id, provider, model, tool_name, operation, input_tokens, output_tokens, cost_usd) values (${ORGANIZATION}::uuid, 'openai', 'gpt-4o', 'search', 'chat', 2006, 300, 0.005615);`,
+};
+
 /** A call in the plain design. */
-export const plainCall = (organizations: number, quotas: number) => `
+export const plainCall = (
+  organizations: number,
+  quotas: number,
+  event: keyof typeof PLAIN_EVENT = "short",
+) => `
 \\set organization random(1, ${organizations})
 begin;
 ${count(quotas, "+ 0.02")}
 commit;
-insert into plain.events (organization, provider, model, input_tokens, output_tokens, cost_usd) values (:organization, 'openai', 'gpt-4o', 2006, 300, 0.005615);
+${PLAIN_EVENT[event]}
 begin;
 ${count(quotas, "- 0.014385")}
 commit;
+`;
+
+/** The rows that a call of ours leaves, in two statements that do nothing else. */
+export const bareCall = (organizations: number) => `
+\\set organization random(1, ${organizations})
+with taken as (
+  update plain.bare_quotas set reserved = reserved + 0.02
+  where organization_id = ${ORGANIZATION}::uuid and current_usage + reserved + 0.02 <= quota_limit
+  returning id, organization_id, set_config('synchronous_commit', 'off', true) as later
+)
+insert into plain.bare_holds (id, organization_id, provider, model, amounts, quota_ids, expires_at)
+select gen_random_uuid(), organization_id, 'openai', 'gpt-4o', '{"cost_usd": 0.0225, "requests": 1}', array[id], now() + interval '10 minutes'
+from taken where later is not null returning id as hold \\gset
+with ended as (
+  update plain.bare_holds set state = 'settled', event_id = gen_random_uuid(), ended_at = now()
+  where id = :hold::uuid and state = 'open' returning *
+),
+recorded as (
+  insert into plain.bare_events (organization_id, id, created_at, provider, model, input_tokens, output_tokens, classes, cost_usd, price_id)
+  select organization_id, event_id, now(), provider, model, 2006, 300, '{"input": 86, "cache_read": 1920, "output": 300}', 0.005615, 1 from ended
+  on conflict do nothing
+)
+insert into plain.bare_deltas (organization_id, due_at, event_ids, event_times, released_quotas, released, is_beyond_hold)
+select organization_id, now(), array[event_id], array[now()], quota_ids, amounts, false from ended;
 `;

@@ -1,4 +1,8 @@
 -- Reports of a range as a whole: totals, by dimension, by user.
+--
+-- The functions that a dashboard asks force generic plans, for all that they read: to plan each of
+-- some twenty statements anew for every one of the first calls on a connection takes longer than
+-- many a report.
 
 create function tally.check_max_rows(max_rows integer)
 returns void
@@ -21,6 +25,7 @@ returns table (request_count bigint, total_input_tokens bigint, total_output_tok
   success_rate numeric, status_breakdown jsonb, cache_read_tokens bigint, cache_write_tokens bigint,
   reasoning_tokens bigint, unpriced_count bigint, average_duration_ms numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   perform tally.check_report(usage_totals.organization_id, usage_totals.starts_at,
@@ -82,6 +87,7 @@ returns table (dimension text, request_count bigint, total_input_tokens bigint,
   total_output_tokens bigint, total_tokens bigint, total_cost_usd numeric, total_units numeric,
   unpriced_count bigint, average_duration_ms numeric, percent_of_cost numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   perform tally.check_report(usage_breakdown.organization_id, usage_breakdown.starts_at,
@@ -144,6 +150,7 @@ returns table (user_id uuid, request_count bigint, total_input_tokens bigint,
   total_output_tokens bigint, total_tokens bigint, total_cost_usd numeric, unpriced_count bigint,
   percent_of_cost numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   perform tally.check_report(top_users.organization_id, top_users.starts_at, top_users.ends_at,

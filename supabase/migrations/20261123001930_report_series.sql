@@ -100,6 +100,7 @@ returns table (bucket_start timestamptz, bucket_end timestamptz, local_start tim
   total_tokens bigint, total_cost_usd numeric, total_units numeric, unpriced_count bigint,
   average_duration_ms numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_timezone text;
@@ -164,6 +165,7 @@ returns table (bucket_start timestamptz, bucket_end timestamptz, local_start tim
   total_tokens bigint, total_cost_usd numeric, is_complete boolean, previous numeric,
   change numeric, percent_change numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_timezone text;
@@ -254,6 +256,7 @@ returns table (bucket_start timestamptz, bucket_end timestamptz, local_start tim
   request_count bigint, total_input_tokens bigint, total_output_tokens bigint, total_tokens bigint,
   total_cost_usd numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_timezone text;

@@ -9,9 +9,9 @@ as $$
 declare
   v_dimensions bigint[] := tally.passing_dimensions(duration_slots.organization_id,
     duration_slots.filter);
+  v_is_filtered boolean := tally.has_conditions(duration_slots.filter);
   -- Without a filter the rows of all dimensions together are enough, where there are any.
-  v_totals boolean := not tally.has_conditions(duration_slots.filter)
-    and tally.rollup_levels('duration_totals') <> '{}';
+  v_totals boolean := not v_is_filtered and tally.rollup_levels('duration_totals') <> '{}';
   v_levels integer[] := tally.rollup_levels(case when v_totals then 'duration_totals'
     else 'durations' end);
 begin
@@ -58,8 +58,9 @@ begin
       offset 0
     ) as b
     where c.minutes = 0 and b.duration_ms is not null
-      and tally.passes(duration_slots.filter, b.provider, b.model, b.tool_name, b.operation,
-        b.resource_type, b.service_tier, b.status, b.unit_type, b.is_byok)
+      and (not v_is_filtered or tally.passes(duration_slots.filter, b.provider, b.model,
+        b.tool_name, b.operation, b.resource_type, b.service_tier, b.status, b.unit_type,
+        b.is_byok))
     union all
     select tally.duration_slot(p.duration_ms), 1
     from tally.pending_buckets as p
@@ -67,8 +68,9 @@ begin
       and p.bucket_start >= duration_slots.boundaries[1]
       and p.bucket_start
         + interval '15 minutes' <= duration_slots.boundaries[cardinality(duration_slots.boundaries)]
-      and tally.passes(duration_slots.filter, p.provider, p.model, p.tool_name, p.operation,
-        p.resource_type, p.service_tier, p.status, p.unit_type, p.is_byok)
+      and (not v_is_filtered or tally.passes(duration_slots.filter, p.provider, p.model,
+        p.tool_name, p.operation, p.resource_type, p.service_tier, p.status, p.unit_type,
+        p.is_byok))
   )
   select s.slot, sum(s.request_count)::bigint
   from slots as s
@@ -87,6 +89,7 @@ create function tally.usage_statistics(
 returns table (measure text, per text, sample_count bigint, average numeric,
   p50 numeric, p95 numeric, p99 numeric, maximum numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_timezone text;

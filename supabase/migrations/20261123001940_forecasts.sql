@@ -160,6 +160,7 @@ returns table (measure text, as_of timestamptz, to_date numeric, elapsed_days nu
   projected_high numeric, confidence numeric, backtest_error_percent numeric,
   backtest_count integer, history_days integer, method text)
 language plpgsql stable security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_timezone text;

@@ -29,8 +29,8 @@ begin
     from tally.pending_buckets as p
     where p.organization_id = hourly_costs.organization_id and p.bucket_start >= v_first
       and p.bucket_start < v_last
-      and tally.passes(v_filter, p.provider, p.model, p.tool_name, p.operation, p.resource_type,
-        p.service_tier, p.status, p.unit_type, p.is_byok)
+      and (v_all or tally.passes(v_filter, p.provider, p.model, p.tool_name, p.operation,
+        p.resource_type, p.service_tier, p.status, p.unit_type, p.is_byok))
   ),
   dimensions as materialized (
     select d.id, d.model, d.tool_name
@@ -181,6 +181,7 @@ returns table (bucket_start timestamptz, bucket_end timestamptz, local_start tim
   dimension text, value text, total_cost_usd numeric, expected_cost_usd numeric, score numeric,
   direction text)
 language plpgsql stable security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_timezone text;

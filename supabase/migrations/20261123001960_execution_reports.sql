@@ -181,6 +181,7 @@ returns table (package_id text, package_name text, execution_count bigint, succe
   total_input_tokens bigint, total_output_tokens bigint, total_tokens bigint,
   total_cost_usd numeric, unpriced_count bigint, percent_of_cost numeric)
 language plpgsql stable security definer set search_path = '' set jit = off
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   perform tally.check_report(top_packages.organization_id, top_packages.starts_at,
