@@ -17,6 +17,7 @@ create table public.usage_holds (
   event_id uuid,
   idempotency_key text,
   request_hash uuid,
+  top_ups jsonb,
   created_at timestamptz not null default now(),
   expires_at timestamptz not null,
   ended_at timestamptz,
@@ -28,6 +29,8 @@ comment on column public.usage_holds.state is
   'open, settled (it has an event_id), released or expired.';
 comment on column public.usage_holds.amounts is
   'Metric to amount still held; draws of an agent run lower it.';
+comment on column public.usage_holds.top_ups is
+  'Idempotency key to a hash of the request, of each top-up that had a key.';
 comment on column public.usage_holds.attribution is
   'Further attribution of the request (session, workflow …), for the event of a hold that nobody settles.';
 create unique index usage_holds_by_idempotency_key

@@ -253,6 +253,51 @@ comment on function public.release_hold(uuid) is
 revoke execute on function public.release_hold(uuid) from public, anon, authenticated;
 grant execute on function public.release_hold(uuid) to authenticated, service_role;
 
+create function tally.read_top_up(hold public.usage_holds, extra jsonb)
+returns tally.reserve_request
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  h public.usage_holds := read_top_up.hold;
+  v_request tally.reserve_request;
+begin
+  v_request := tally.read_request(read_top_up.extra || jsonb_strip_nulls(jsonb_build_object(
+    'organization_id', h.organization_id, 'provider', h.provider, 'model', h.model,
+    'user_id', h.user_id, 'tool_name', h.tool_name, 'resource_type', h.resource_type)));
+  v_request.api_key_id := h.api_key_id;
+  return v_request;
+end;
+$$;
+comment on function tally.read_top_up(public.usage_holds, jsonb) is
+  'Reads and checks what a hold is to keep more, attributed as the hold is.';
+revoke execute on function tally.read_top_up(public.usage_holds, jsonb)
+  from public, anon, authenticated;
+
+create function tally.require_open(hold public.usage_holds, hold_id uuid)
+returns void
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  h public.usage_holds := require_open.hold;
+begin
+  if h.id is null then
+    perform tally.fail('PT404', format('There is no hold %s.', require_open.hold_id), 'hold_id',
+      'Reserve again.');
+  elsif h.state <> 'open' then
+    perform tally.fail('PT410', format('This hold is %s.', h.state), format('hold %s', h.id),
+      'Reserve again.');
+  elsif h.expires_at <= now() then
+    perform tally.fail('PT410', 'This hold has expired.',
+      format('hold %s, expired at %s', h.id, h.expires_at),
+      'Reserve again; settle_usage() still works.');
+  end if;
+end;
+$$;
+comment on function tally.require_open(public.usage_holds, uuid) is
+  'Raises PT404 unless there is a hold, PT410 unless it is open still.';
+revoke execute on function tally.require_open(public.usage_holds, uuid)
+  from public, anon, authenticated;
+
 create function tally.extend_hold(hold_id uuid, seconds integer, extra jsonb)
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -261,34 +306,30 @@ as $$
 declare
   v_hold public.usage_holds := tally.find_hold(extend_hold.hold_id);
   v_request tally.reserve_request;
+  v_key text;
+  v_hash text := md5((extend_hold.extra)::text);
   v_cost numeric;
-  v_amounts jsonb;
+  v_amounts jsonb := '{}';
   v_blocked_by jsonb;
 begin
-  if v_hold.id is null then
-    perform tally.fail('PT404', format('There is no hold %s.', extend_hold.hold_id), 'hold_id',
-      'Reserve again.');
-  elsif v_hold.state = 'open' and v_hold.expires_at <= now() then
-    perform tally.fail('PT410', 'This hold has expired.',
-      format('hold %s, expired at %s', v_hold.id, v_hold.expires_at),
-      'Reserve again; settle_usage() still works.');
-  elsif v_hold.state <> 'open' then
-    perform tally.fail('PT410', format('This hold is %s.', v_hold.state),
-      format('hold %s', v_hold.id), 'Reserve again.');
-  elsif extend_hold.seconds is null or extend_hold.seconds not between 0 and 86400 then
+  perform tally.require_open(v_hold, extend_hold.hold_id);
+  if extend_hold.seconds is null or extend_hold.seconds not between 0 and 86400 then
     perform tally.fail('PT400', 'seconds must be from 0 to 86400.', 'seconds');
   end if;
   if extend_hold.extra is not null then
-    v_request := tally.read_request(extend_hold.extra || jsonb_strip_nulls(jsonb_build_object(
-      'organization_id', v_hold.organization_id, 'provider', v_hold.provider, 'model', v_hold.model,
-      'user_id', v_hold.user_id, 'tool_name', v_hold.tool_name,
-      'resource_type', v_hold.resource_type)));
-    v_request.api_key_id := v_hold.api_key_id;
+    v_request := tally.read_top_up(v_hold, extend_hold.extra);
+    v_key := v_request.idempotency_key;
+  end if;
+  if v_hold.top_ups ->> v_key <> v_hash then
+    perform tally.fail('PT409', 'This idempotency key already names another top-up of the hold.',
+      format('hold %s', v_hold.id), 'Send a retry unchanged; give a new top-up a new key.');
+  elsif extend_hold.extra is not null and not coalesce(v_hold.top_ups ? v_key, false) then
     v_cost := (tally.request_cost(v_request, now())).cost_usd;
+    v_amounts := tally.requested_amounts(v_request, v_cost);
     -- What the extension does not mention needs no more room than the hold has already.
-    v_amounts := '{"cost_usd": 0, "total_tokens": 0, "input_tokens": 0, "output_tokens": 0, "requests": 0, "units": 0}'
-      || tally.requested_amounts(v_request, v_cost);
-    v_blocked_by := tally.take_room(v_hold.organization_id, v_hold.quota_ids, v_amounts,
+    v_blocked_by := tally.take_room(v_hold.organization_id, v_hold.quota_ids,
+      '{"cost_usd": 0, "total_tokens": 0, "input_tokens": 0, "output_tokens": 0, "requests": 0, "units": 0}'
+        || v_amounts,
       v_cost is null, true, now());
     if v_blocked_by is not null then
       return jsonb_build_object('allowed', false, 'hold_id', v_hold.id,
@@ -304,10 +345,12 @@ begin
         from (
           select * from jsonb_each(h.amounts)
           union all
-          select * from jsonb_each(coalesce(v_amounts, '{}'))
+          select * from jsonb_each(v_amounts)
         ) as b
         group by b.key
-      ) as a)
+      ) as a),
+    top_ups = case when v_key is null then h.top_ups
+      else coalesce(h.top_ups, '{}') || jsonb_build_object(v_key, v_hash) end
   where h.id = v_hold.id and h.organization_id = v_hold.organization_id
   returning h.* into v_hold;
   return jsonb_build_object('allowed', true, 'hold_id', v_hold.id, 'expires_at', v_hold.expires_at,
@@ -327,7 +370,7 @@ begin
 end;
 $$;
 comment on function public.extend_hold(uuid, integer, jsonb) is
-  'Lets an open hold last at least `seconds` from now and, with `extra` (estimated_cost, or input_tokens and max_output_tokens, requests, units), keep more: {allowed, hold_id, expires_at, blocked_by}. Refused: the hold stays as it was. An ended hold: PT410.';
+  'Lets an open hold last at least `seconds` from now and, with `extra` (estimated_cost, or input_tokens and max_output_tokens, requests, units), keep more: {allowed, hold_id, expires_at, blocked_by}. An idempotency_key in `extra` makes a retry keep no more than the first did. Refused: the hold stays as it was. An ended hold: PT410; a key of another top-up: PT409.';
 revoke execute on function public.extend_hold(uuid, integer, jsonb) from public, anon,
   authenticated;
 grant execute on function public.extend_hold(uuid, integer, jsonb) to authenticated, service_role;

@@ -208,11 +208,17 @@ describe("a hold", () => {
     expect(named.error).toMatchObject({ code: "PT409", events: [{ id }] });
   });
 
-  test("is extended, and a top-up is never sent twice", async () => {
+  test("is extended, and a retried top-up keeps its key", async () => {
     project.failWith("refused");
     const topUp = await client().extend("hold-1", 60, { estimatedCost: 1 });
-    expect(topUp.error?.code).toBe("TALLY_NETWORK");
-    expect(project.count("extend_hold")).toBe(1);
+    expect(topUp.data?.allowed).toBe(true);
+    const [first, second] = project.requests.map(({ body }) => body);
+    expect(first).toEqual({
+      hold_id: "hold-1",
+      seconds: 60,
+      extra: { estimated_cost: 1, idempotency_key: expect.any(String) },
+    });
+    expect(second).toEqual(first);
 
     project.failWith("refused");
     expect((await client().extend("hold-1", 60)).data?.allowed).toBe(true);

@@ -73,7 +73,8 @@ export function extendHold(
   extra?: ReserveExtra,
   options?: CallOptions,
 ): Promise<Result<Extension>> {
-  const args = { hold_id: holdId, seconds, ...(extra && { extra: toWire(extra) }) };
-  // A top-up that was written but not answered must not be written twice, so it is asked once.
-  return ask(session, "extend_hold", args, { ...options, retries: extra ? 0 : 1 });
+  // The key makes a repeated top-up count once.
+  const named = extra && { ...extra, idempotencyKey: extra.idempotencyKey ?? mintEventId() };
+  const args = { hold_id: holdId, seconds, ...(named && { extra: toWire(named) }) };
+  return ask(session, "extend_hold", args, options);
 }

@@ -1178,6 +1178,7 @@ export type Database = {
           resource_type: string;
           state: string;
           tool_name: string | null;
+          top_ups: Json | null;
           user_id: string | null;
         };
         ComputedFields: never;
@@ -1199,6 +1200,7 @@ export type Database = {
           resource_type?: string;
           state?: string;
           tool_name?: string | null;
+          top_ups?: Json | null;
           user_id?: string | null;
         };
         Update: {
@@ -1219,6 +1221,7 @@ export type Database = {
           resource_type?: string;
           state?: string;
           tool_name?: string | null;
+          top_ups?: Json | null;
           user_id?: string | null;
         };
         Relationships: [];

@@ -148,7 +148,8 @@ export interface Tallybase {
   release(holdId: string, options?: CallOptions): Promise<Result<ReleasedHold>>;
 
   /**
-   * Lets a hold live `seconds` longer from now, and tops it up by `extra` if the quotas allow.
+   * Lets a hold live `seconds` longer from now, and tops it up by `extra` if the quotas allow. The
+   * key of a top-up is minted here and kept over retries, so it counts once.
    *
    * @returns `allowed: false` when there is no room for `extra`. Error: `PT410` for a hold that was
    * released.

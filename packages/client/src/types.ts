@@ -233,6 +233,8 @@ export interface CostRequest {
 /** What to hold on top of a hold. */
 export interface ReserveExtra extends Estimate {
   serviceTier?: string | null | undefined;
+  /** Names the top-up: the same key again holds no more. Default: minted once a call. */
+  idempotencyKey?: string | undefined;
 }
 
 /** What a model call would cost by the prices of a moment. */
