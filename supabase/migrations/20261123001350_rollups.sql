@@ -56,15 +56,16 @@ create table tally.usage_rollups (
     bucket_start, dimension_id)
 ) partition by list (minutes);
 -- Apart by length, so that the few rows of days stand together: a month of 2,000 users is on a
--- fifth of the pages.
+-- fifth of the pages. Never read by parallel workers: to start them takes longer than any report
+-- reads.
 create table tally.usage_rollups_of_quarters partition of tally.usage_rollups for values in (15)
-  with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+  with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, parallel_workers = 0);
 create table tally.usage_rollups_of_hours partition of tally.usage_rollups for values in (60)
-  with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+  with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, parallel_workers = 0);
 create table tally.usage_rollups_of_days partition of tally.usage_rollups for values in (1440)
-  with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+  with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, parallel_workers = 0);
 create table tally.usage_rollups_of_weeks partition of tally.usage_rollups for values in (10080)
-  with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+  with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, parallel_workers = 0);
 comment on table tally.usage_rollups is
   'Sums of events and adjustments by bucket. actor_id 0: everybody. minutes: 15, 60, 1440 or 10080, the length of the bucket. dimension_id 0: all dimensions together. Of an actor and all dimensions together there is no 15, of an actor by dimension no 60. 10080, seven days from a Thursday on, is of actors and all dimensions together only.';
 comment on column tally.usage_rollups.cache_write_tokens is 'Of the 5-minute and the 1-hour class.';
