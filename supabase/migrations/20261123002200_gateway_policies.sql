@@ -45,31 +45,66 @@ comment on table tally.gateway_rates is
   'Request rates: each admitted request moves paid_until on by one share of a minute; it may be a minute ahead at most.';
 alter table tally.gateway_rates enable row level security;
 
+create function tally.check_policy(policy jsonb)
+returns void
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  p jsonb;
+  v_keys constant text[] := '{allowed_models,requests_per_minute,max_call_cost,max_retries,'
+    'fallback_models,unsettled_holds}'::text[];
+  v_problem text[];
+begin
+  if jsonb_typeof(check_policy.policy) is distinct from 'object' then
+    perform tally.fail('PT400', 'policy must be a JSON object.', 'policy');
+  elsif check_policy.policy - v_keys <> '{}' then
+    perform tally.fail('PT400', 'policy names something unknown.',
+      (select min(k) from jsonb_object_keys(check_policy.policy - v_keys) as k),
+      'Its keys are ' || array_to_string(v_keys, ', ') || '.');
+  end if;
+  select coalesce(jsonb_object_agg(k.key, k.value), '{}') into p
+  from jsonb_each(check_policy.policy) as k where k.value <> 'null';
+  v_problem := case
+    when p ? 'allowed_models' and not p @? 'strict $.allowed_models ? (@.type() == "array"
+      && @.size() > 0 && !exists(@[*] ? (@.type() != "string" || @ == "")))'
+      then array['allowed_models', 'must be a list of at least one model.']
+    when p ? 'requests_per_minute' and not p @? 'strict $.requests_per_minute
+      ? (@.type() == "number" && @ >= 1 && @ <= 1000000 && @.floor() == @)'
+      then array['requests_per_minute', 'must be a whole number from 1 to 1000000.']
+    when p ? 'max_call_cost' and not p @? 'strict $.max_call_cost
+      ? (@.type() == "number" && @ > 0 && @ <= 1e9)'
+      then array['max_call_cost', 'must be a number above 0, at most 1e9 (USD).']
+    when p ? 'max_retries' and not p @? 'strict $.max_retries
+      ? (@.type() == "number" && @ >= 0 && @ <= 3 && @.floor() == @)'
+      then array['max_retries', 'must be 0, 1, 2 or 3.']
+    when p ? 'fallback_models' and (jsonb_typeof(p -> 'fallback_models') <> 'object' or exists (
+      select from jsonb_each(case jsonb_typeof(p -> 'fallback_models')
+        when 'object' then p -> 'fallback_models' else '{}' end) as f
+      where jsonb_typeof(f.value) <> 'string' or f.value #>> '{}' in ('', f.key)))
+      then array['fallback_models', 'must name another model for each model.']
+    when p ->> 'unsettled_holds' not in ('release', 'settle')
+      then array['unsettled_holds', 'must be release or settle.']
+  end;
+  if v_problem is not null then
+    perform tally.fail('PT400', array_to_string(v_problem, ' '), v_problem[1],
+      'Nothing was changed. null takes a policy away.');
+  end if;
+end;
+$$;
+comment on function tally.check_policy(jsonb) is
+  'Raises PT400 with the name of the first key of a gateway policy that cannot be.';
+revoke execute on function tally.check_policy(jsonb) from public, anon, authenticated;
+
 create function tally.set_gateway_policy(organization_id uuid, policy jsonb)
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_manager constant text := case when tally.is_operator() then 'operator' else 'organization' end;
-  v_keys constant text[] := '{allowed_models,requests_per_minute,max_call_cost,max_retries,'
-    'fallback_models,unsettled_holds}'::text[];
   v_row public.gateway_policies;
 begin
   perform tally.require_admin(set_gateway_policy.organization_id);
-  if jsonb_typeof(set_gateway_policy.policy) is distinct from 'object' then
-    perform tally.fail('PT400', 'policy must be a JSON object.', 'policy');
-  elsif set_gateway_policy.policy - v_keys <> '{}' then
-    perform tally.fail('PT400', 'policy names something unknown.',
-      (select min(k) from jsonb_object_keys(set_gateway_policy.policy - v_keys) as k),
-      'Its keys are ' || array_to_string(v_keys, ', ') || '.');
-  elsif exists (
-    select from jsonb_each(case jsonb_typeof(set_gateway_policy.policy -> 'fallback_models')
-      when 'object' then set_gateway_policy.policy -> 'fallback_models' else '{}' end) as f
-    where jsonb_typeof(f.value) <> 'string' or f.key = f.value #>> '{}'
-  ) then
-    perform tally.fail('PT400', 'fallback_models must name another model for each model.',
-      'fallback_models');
-  end if;
+  perform tally.check_policy(set_gateway_policy.policy);
   -- What is not mentioned stays; null takes a policy away.
   select * into v_row from public.gateway_policies as p
   where p.organization_id = set_gateway_policy.organization_id and p.managed_by = v_manager
