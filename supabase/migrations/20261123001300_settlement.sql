@@ -309,7 +309,7 @@ declare
   v_key text;
   v_hash text := md5((extend_hold.extra)::text);
   v_cost numeric;
-  v_amounts jsonb := '{}';
+  v_amounts jsonb := '{}'::jsonb;
   v_blocked_by jsonb;
 begin
   perform tally.require_open(v_hold, extend_hold.hold_id);
