@@ -53,10 +53,11 @@ as $$
 declare
   v_hold public.usage_holds;
 begin
-  if substr(claim_unknown_hold.hold_id::text, 15, 1) <> '7'
-    or tally.uuid_time(claim_unknown_hold.hold_id)
+  -- One of ours that is so old may have been settled and dropped since.
+  if substr(claim_unknown_hold.hold_id::text, 15, 1) = '7'
+    and tally.uuid_time(claim_unknown_hold.hold_id)
       < now() - (select s.event_late_limit from tally.settings as s) then
-    perform tally.fail('PT404', format('There is no hold %s.', claim_unknown_hold.hold_id),
+    perform tally.fail('PT404', format('There is no hold %s any more.', claim_unknown_hold.hold_id),
       'hold_id', 'Record the event with track_usage().');
   end if;
   -- A crash may have taken the hold, never the use: its row is made again as the claim of this
