@@ -26,6 +26,11 @@ const TRACK = "public.track_usage_batch";
 
 /** Rows of one COPY. */
 const COPY_ROWS = 10_000;
+/** Of so many different ones: more than an indexed table takes in one run. */
+const COPIES = 48;
+
+/** What every table holds before anything is measured: nobody records into an empty one. */
+export const ROWS_BEFORE = 500_000;
 
 const COLUMNS =
   "user_id, organization_id, provider, model, tool_name, operation, input_tokens, output_tokens, cost_usd, created_at, duration_ms, request_metadata";
@@ -64,10 +69,11 @@ const batches = (
 
 const copy = (table: string, clients: number, columns = COLUMNS): Way => ({
   prepare: async (url) => {
-    const rows = await makeRows(url, columns);
-    return async (sql) => {
+    const copies = await makeCopies(url, columns);
+    return async (sql, n) => {
       const command = `copy designs.${table} (${columns}) from stdin with (format csv)`;
-      await pipeline([rows], await sql.unsafe(command).writable());
+      const one = n % COPIES;
+      await pipeline(copies.slice(one, one + 1), await sql.unsafe(command).writable());
     };
   },
   rows: COPY_ROWS,
@@ -116,6 +122,7 @@ export async function measureRecording(
       clients: 4,
     }),
   };
+  await fillTables(url);
   const found: Record<string, Recording> = {};
   for (const [name, way] of Object.entries(ways)) {
     found[name] = await record(url, way, seconds);
@@ -223,22 +230,46 @@ async function makeBatches(
   }
 }
 
-/** What one COPY sends. */
-async function makeRows(url: string, columns: string): Promise<Buffer> {
+/** What the COPYs send: rows of the last ten minutes, as batches have them. */
+async function makeCopies(url: string, columns: string): Promise<Buffer[]> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   try {
-    const rows = await sql<{ line: string }[]>`
-      select concat_ws(',', ${sql.unsafe(columns.startsWith("id") ? "gen_random_uuid()," : "")}
-        bench.organization(1000000 + g % 2000), bench.organization(bench.pick_organization(random(), 1000)), m.provider,
-        m.model, t.tool, 'generate', 500 + g % 4000, g % 900, 0.012345, now() - g * interval '60 milliseconds', 200 + g % 5000,
-        '"' || replace(bench.metadata(g::text)::text, '"', '""') || '"') as line
-      from generate_series(1, ${COPY_ROWS}) as g
-      join bench.models as m on m.n = g % 6
-      join bench.tools as t on t.n = g / 6 % 6`;
-    return Buffer.from(`${rows.map(({ line }) => line).join("\n")}\n`);
+    const copies: Buffer[] = [];
+    for (let n = 0; n < COPIES; n++) {
+      const rows = await sql<{ line: string }[]>`
+        select concat_ws(',', ${sql.unsafe(columns.startsWith("id") ? "gen_random_uuid()," : "")}
+          bench.organization(1000000 + g % 2000), bench.organization(bench.pick_organization(random(), 1000)), m.provider,
+          m.model, t.tool, 'generate', 500 + g % 4000, g % 900, 0.012345,
+          date_trunc('milliseconds', now() - random() * interval '10 minutes'), 200 + g % 5000,
+          '"' || replace(bench.metadata(${n} || '-' || g)::text, '"', '""') || '"') as line
+        from generate_series(1, ${COPY_ROWS}) as g
+        join bench.models as m on m.n = g % 6
+        join bench.tools as t on t.n = g / 6 % 6`;
+      copies.push(Buffer.from(`${rows.map(({ line }) => line).join("\n")}\n`));
+    }
+    return copies;
   } finally {
     await sql.end();
   }
+}
+
+/** Fills every table with the same history of 35 days. */
+async function fillTables(url: string): Promise<void> {
+  const columns =
+    "user_id, organization_id, provider, model, tool_name, input_tokens, output_tokens, cost_usd, created_at, duration_ms";
+  const plain = ["heap", "indexed", "triggered"].map(
+    (table) =>
+      `insert into designs.${table} (${columns}) select ${columns} from public.token_usage order by created_at;`,
+  );
+  await executeSql(
+    url,
+    `select tally.ensure_partitions(now() - interval '3 months', now());
+     call bench.make_history(${ROWS_BEFORE}, 35, 1000, 'before');
+     ${plain.join("\n")}
+     insert into designs.unchecked (id, classes, ${columns}) select id, classes, ${columns} from public.token_usage
+     order by organization_id, created_at, id;
+     analyze;`,
+  );
 }
 
 /** One event a call. */

@@ -1,4 +1,5 @@
 import { type PgbenchRun, WARM_UP_S } from "../run-pgbench.ts";
+import { EVENTS_BEFORE } from "./arrange.ts";
 import type { countGrants } from "./count-grants.ts";
 import type { SnapshotResult } from "./measure-snapshot.ts";
 
@@ -53,7 +54,8 @@ export function writeMarkdown(results: LedgerResults, conditions: Conditions): s
 A call is one reserve_usage and one settle_usage over direct SQL, prepared statements, with the tidy-up
 running each second. The plain design updates a counter, inserts the event, updates the counter, each in
 a transaction of its own; its events are short rows with a random key and one more index, or, where said, those of a
-usage table as one would first write it (sixteen columns, four indexes, two references). Server and pgbench share ${cores} cores of a shared machine: read the ratios.
+usage table as one would first write it (sixteen columns, four indexes, two references). Both hold ${EVENTS_BEFORE.toLocaleString("en")} events
+of an earlier month. Server and pgbench share ${cores} cores of a shared machine: read the ratios.
 Medians of ${rounds} round${rounds === 1 ? "" : "s"} of ${seconds} s each, after ${WARM_UP_S} s that are not counted. Made by \`npm run bench:ledger\`.
 
 | | ours/s | p50 ms | p99 ms | plain/s | p50 ms | p99 ms | ratio |
