@@ -207,16 +207,18 @@ begin
     where r.dimension_id = 0 or r.dimension_id = any (v_dimensions)
     group by r.span, r.actor_id, r.dimension_id
   )
-  select s.span, tally.dimension_value(folded_use_of_actors.dimension, d.provider, d.model,
-      d.tool_name, d.operation, d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok,
-      a.user_id, a.api_key_id),
+  select s.span, case folded_use_of_actors.dimension when 'user_id' then a.user_id::text
+    else tally.dimension_value(folded_use_of_actors.dimension, d.provider, d.model, d.tool_name,
+      d.operation, d.resource_type, d.service_tier, d.status, d.unit_type, d.is_byok, a.user_id,
+      a.api_key_id) end,
     sum(s.request_count)::bigint, sum(s.input_tokens)::bigint, sum(s.output_tokens)::bigint,
     sum(s.cache_read_tokens)::bigint, sum(s.cache_write_tokens)::bigint,
     sum(s.reasoning_tokens)::bigint, sum(s.units), sum(s.cost_usd),
     sum(s.unpriced_count)::bigint, sum(s.duration_count)::bigint, sum(s.duration_ms)::bigint
   from summed as s
   left join tally.usage_dimensions as d
-    on d.organization_id = folded_use_of_actors.organization_id and d.id = s.dimension_id
+    on d.organization_id = folded_use_of_actors.organization_id
+    and d.id = nullif(s.dimension_id, 0)
   join tally.usage_actors as a on a.organization_id = folded_use_of_actors.organization_id
     and a.id = s.actor_id
   group by 1, 2;

@@ -5,7 +5,7 @@ create function tally.hourly_costs(organization_id uuid, starts_at timestamptz, 
 returns table (series integer, dimension text, value text, hour timestamptz, cost_usd numeric)
 language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = off
   set enable_nestloop = off set enable_mergejoin = off set enable_bitmapscan = off
-  set work_mem = '32MB' set plan_cache_mode = force_generic_plan
+  set enable_sort = off set work_mem = '32MB' set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_filter tally.report_filter := tally.read_filters(hourly_costs.filters);
@@ -56,7 +56,8 @@ begin
   costs as (
     select f.hour, d.model_series, d.tool_series, f.cost_usd
     from (
-      select date_bin('1 hour', r.bucket_start, v_first) as hour, r.dimension_id, r.cost_usd
+      select case v_minutes when 60 then r.bucket_start
+        else date_bin('1 hour', r.bucket_start, v_first) end as hour, r.dimension_id, r.cost_usd
       from tally.usage_rollups as r
       where r.organization_id = hourly_costs.organization_id and r.actor_id = 0
         and r.minutes = v_minutes
