@@ -96,7 +96,8 @@ begin
     sum(r.sign * r.request_count)::bigint, sum(r.sign * r.input_tokens)::bigint,
     sum(r.sign * r.output_tokens)::bigint, sum(r.sign * r.cache_read_tokens)::bigint,
     sum(r.sign * r.cache_write_tokens)::bigint, sum(r.sign * r.reasoning_tokens)::bigint,
-    sum(r.sign * r.units), sum(r.sign * r.cost_usd),
+    sum(case r.sign when 1 then r.units else -r.units end),
+    sum(case r.sign when 1 then r.cost_usd else -r.cost_usd end),
     sum(r.sign * r.unpriced_count)::bigint, sum(r.sign * r.duration_count)::bigint,
     sum(r.sign * r.duration_ms)::bigint
   from (
@@ -171,7 +172,9 @@ begin
       sum(r.sign * r.cache_read_tokens)::bigint as cache_read_tokens,
       sum(r.sign * r.cache_write_tokens)::bigint as cache_write_tokens,
       sum(r.sign * r.reasoning_tokens)::bigint as reasoning_tokens,
-      sum(r.sign * r.units) as units, sum(r.sign * r.cost_usd) as cost_usd,
+      -- To multiply costs a decimal number as much as to add it.
+      sum(case r.sign when 1 then r.units else -r.units end) as units,
+      sum(case r.sign when 1 then r.cost_usd else -r.cost_usd end) as cost_usd,
       sum(r.sign * r.unpriced_count)::bigint as unpriced_count,
       sum(r.sign * r.duration_count)::bigint as duration_count,
       sum(r.sign * r.duration_ms)::bigint as duration_ms
