@@ -7,6 +7,7 @@
  *     npm run bench:events -- --full    # half an hour: 1 M, 10 M, and the rollups of 100 M
  *     npm run bench:events -- --recording   # recording alone; the rest of the page stays as it was
  *     npm run bench:events -- --reports     # reports alone, likewise; with --full up to 100 M
+ *     npm run bench:events -- --single --freshness   # one event a call, and nothing folded for a while
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -22,6 +23,7 @@ import { foldEverything, measureRecording, measureSingle } from "./measure-recor
 import { makeAdmin, measureReports } from "./measure-reports.ts";
 import { type EventsResults, writeMarkdown } from "./write-markdown.ts";
 
+const PARTS = ["recording", "single", "reports", "freshness"] as const;
 const RESULTS = fileURLToPath(new URL("../results/", import.meta.url));
 const isQuick = process.argv.includes("--quick");
 const SECONDS = isQuick ? 3 : 6;
@@ -146,12 +148,12 @@ async function measure(url: string, ownerUrl: string): Promise<Partial<EventsRes
   const measured_on: Partial<EventsResults["measured_on"]> = {};
   const found: Partial<EventsResults> = {};
   const day = new Date().toISOString().slice(0, 10);
-  const isAlone = (part: string) => process.argv.includes(`--${part}`);
-  if (isQuick && (isAlone("recording") || isAlone("reports")))
+  const asked = PARTS.filter((part) => process.argv.includes(`--${part}`));
+  if (isQuick && asked.length > 0)
     throw new Error(
       "A part that is measured alone is not measured quickly: the page has one length of runs.",
     );
-  const isWanted = (part: string) => isAlone(part) || !(isAlone("recording") || isAlone("reports"));
+  const isWanted = (part: (typeof PARTS)[number]) => asked.length === 0 || asked.includes(part);
   if (isWanted("recording")) {
     found.recording = await measureRecording(url, ownerUrl, directory, SECONDS);
     measured_on.recording = day;
