@@ -11,7 +11,7 @@ insert into calls (event) values ('{}'), ('{"output_tokens": 9000}'), ('{"input_
   ('{"model": "gpt-of-nobody"}'), ('{"units": 2, "unit_type": "image"}'), ('{"idempotency_key": "mine"}');
 insert into calls (more) values ('{"is_late": true}'), ('{"counted_tokens": 500, "counted_model": "gpt-4o"}'),
   ('{"headroom": {"metric": "total_tokens", "remaining": "100", "held": "50"}}');
-insert into calls (hold_id) values (null), (tally.uuid_v7(now())), (gen_random_uuid());
+insert into calls (hold_id) values (null), (tally.uuid_v7(now())), (gen_random_uuid()), (tally.uuid_v7(now() - interval '36 days'));
 insert into calls (event) select jsonb_build_object('organization_id', tests.id_of('other'));
 insert into calls (more) select jsonb_build_object('others', jsonb_build_array(jsonb_build_object('organization_id',
   tests.id_of('acme'), 'id', tally.uuid_v7(now()), 'provider', 'openai', 'model', 'gpt-4o-mini', 'input_tokens', 10)));
