@@ -2,9 +2,9 @@
  * Measures recording against COPY into plain tables, and the reports over a growing history. Writes
  * bench/results/events.md and .json.
  *
- *     npm run bench:events              # about ten minutes, 1 M events
+ *     npm run bench:events              # about twenty minutes, 1 M events
  *     npm run bench:events -- --quick   # about four, 200,000
- *     npm run bench:events -- --full    # half an hour: 1 M, 10 M, and the rollups of 100 M
+ *     npm run bench:events -- --full    # an hour and a half: 1 M, 10 M, and the rollups of 100 M
  *     npm run bench:events -- --recording   # recording alone; the rest of the page stays as it was
  *     npm run bench:events -- --reports     # reports alone, likewise; with --full up to 100 M
  *     npm run bench:events -- --single --freshness   # one event a call, and nothing folded for a while

@@ -56,9 +56,9 @@ ${Object.entries(recording)
 All ways arrive alike: a client on the same machine sends them over TCP with one driver, COPY as CSV from its standard
 input (10,000 rows each), batches as one JSON text each. The bare heap and the indexed table (random key, four indexes,
 two references) have the columns of a plain usage table, and every row of every way carries the same hundred bytes of
-metadata. Every table holds ${ROWS_BEFORE.toLocaleString("en-US")} rows of 35 days before. Unchecked is what no way of sending JSON can do without: reading it, and writing rows of the columns and the
-key of \`token_usage\`, neither priced nor counted anywhere. WAL and disk include what is pending for the fold. p50 and
-p99 are of one statement, whatever its rows.
+metadata. Every table holds ${ROWS_BEFORE.toLocaleString("en-US")} rows of 35 days before. Unchecked is what no way of sending JSON can do without:
+reading it, and writing rows of the columns and the key of \`token_usage\`, neither priced nor counted anywhere. WAL and
+disk include what is pending for the fold. p50 and p99 are of one statement, whatever its rows.
 \`tallybase import\` is measured from the start of reading a file with the columns of an event to its last answer.`;
 }
 

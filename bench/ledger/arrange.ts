@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { executeSql } from "../../scripts/databases/execute-sql.ts";
 import { FOUR_QUOTAS, LAST_ORGANIZATION, ORGANIZATIONS, SPECIAL } from "./scripts.ts";
 
-const PLAIN_DESIGN = readFileSync(new URL("plain-design.sql", import.meta.url), "utf8");
+const DESIGNS = ["plain-design.sql", "../events/designs.sql"].map((file) =>
+  readFileSync(new URL(file, import.meta.url), "utf8"),
+);
 
 /** Events that both designs hold before anything is measured. */
 export const EVENTS_BEFORE = 500_000;
@@ -15,7 +17,7 @@ export async function arrange(url: string): Promise<void> {
   const organizations = `(select generate_series(1, ${LAST_ORGANIZATION}) union all select generate_series(${FOUR_QUOTAS.from}, ${FOUR_QUOTAS.to})) as n (o)`;
   await executeSql(
     url,
-    `${PLAIN_DESIGN}
+    `${DESIGNS.join("\n")}
      insert into plain.quotas select o, s, 0, 1e12 from generate_series(1, ${ORGANIZATIONS}) as o, generate_series(1, 4) as s;
      insert into plain.bare_quotas (organization_id, quota_type, quota_limit, period_start)
      select ${id("o")}, 'monthly', 1e12, now() from generate_series(1, ${ORGANIZATIONS}) as o;
@@ -64,7 +66,7 @@ const insertEvents = (
   insert into public.token_usage (organization_id, id, created_at, provider, model, input_tokens, output_tokens,
     classes, cost_usd, price_id)
   select ${id(`${from} + e.g % ${to - from + 1}`)},
-    (translate(lpad(to_hex(e.ms), 12, '0'), '-', '') || '7' || substr(e.hash, 1, 3) || '8' || substr(e.hash, 4, 15))::uuid,
+    (lpad(to_hex(e.ms), 12, '0') || '7' || substr(e.hash, 1, 3) || '8' || substr(e.hash, 4, 15))::uuid,
     timestamptz 'epoch' + e.ms * interval '1 millisecond', 'openai', 'gpt-4o', 2006, 300,
     '{"input": 86, "cache_read": 1920, "output": 300}', 0.005615,
     (select price_id from public.estimate_cost('openai', 'gpt-4o', 1, 1))
@@ -91,7 +93,7 @@ async function addHistory(url: string): Promise<void> {
      select ('x' || right(organization_id::text, 8))::bit(32)::integer, provider, model, input_tokens, output_tokens,
        cost_usd, created_at
      from public.token_usage;
-     insert into plain.usage (organization_id, provider, model, tool_name, operation, input_tokens, output_tokens,
+     insert into designs.indexed (organization_id, provider, model, tool_name, operation, input_tokens, output_tokens,
        cost_usd, created_at)
      select organization_id, provider, model, 'search', 'chat', input_tokens, output_tokens, cost_usd, created_at
      from public.token_usage;

@@ -27,28 +27,3 @@ alter table plain.bare_quotas set (fillfactor = 50);
 create table plain.bare_holds (like public.usage_holds including all);
 create table plain.bare_events (like public.token_usage including defaults including generated including indexes);
 create table plain.bare_deltas (like tally.usage_deltas including all);
-
--- The events as the usage table of bench:events keeps them: a random key, four indexes, two references.
-create table plain.users (id uuid primary key);
-create table plain.usage (
-  id uuid primary key default gen_random_uuid(),
-  user_id uuid references plain.users (id),
-  organization_id uuid references public.organizations (id),
-  provider text,
-  model text,
-  tool_name text,
-  operation text,
-  input_tokens integer,
-  output_tokens integer,
-  total_tokens integer generated always as (input_tokens + output_tokens) stored,
-  units numeric,
-  unit_type text,
-  cost_usd numeric(10, 6),
-  request_metadata jsonb,
-  created_at timestamptz default now(),
-  duration_ms integer
-);
-create index on plain.usage (organization_id, created_at desc);
-create index on plain.usage (user_id, created_at desc);
-create index on plain.usage (tool_name, created_at desc);
-create index on plain.usage (provider, created_at desc);

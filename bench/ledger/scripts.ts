@@ -57,11 +57,11 @@ const count = (quotas: number, change: string) =>
       `update plain.quotas set used = used ${change} where organization = :organization and scope = ${scope + 1} and used ${change} <= quota_limit;`,
   ).join("\n");
 
-/** How a call in the plain design inserts its event: a short row, or the usage table one would first write. */
+/** How a call in the plain design inserts its event: a short row, or one of the indexed usage table of bench:events. */
 const PLAIN_EVENT = {
   short:
     "insert into plain.events (organization, provider, model, input_tokens, output_tokens, cost_usd) values (:organization, 'openai', 'gpt-4o', 2006, 300, 0.005615);",
-  indexed: `insert into plain.usage (organization_id, provider, model, tool_name, operation, input_tokens, output_tokens, cost_usd) values (${ORGANIZATION}::uuid, 'openai', 'gpt-4o', 'search', 'chat', 2006, 300, 0.005615);`,
+  indexed: `insert into designs.indexed (organization_id, provider, model, tool_name, operation, input_tokens, output_tokens, cost_usd, created_at) values (${ORGANIZATION}::uuid, 'openai', 'gpt-4o', 'search', 'chat', 2006, 300, 0.005615, now());`,
 };
 
 /** A call in the plain design. */
