@@ -56,7 +56,8 @@ declare
   v_problem text[];
 begin
   if jsonb_typeof(check_policy.policy) is distinct from 'object' then
-    perform tally.fail('PT400', 'policy must be a JSON object.', 'policy');
+    perform tally.fail('PT400', 'policy must be a JSON object.', 'policy',
+      'For example {"max_retries": 2}.');
   elsif check_policy.policy - v_keys <> '{}' then
     perform tally.fail('PT400', 'policy names something unknown.',
       (select min(k) from jsonb_object_keys(check_policy.policy - v_keys) as k),

@@ -1,5 +1,5 @@
 begin;
-select plan(13);
+select plan(14);
 
 select tests.create_organization('acme');
 select public.set_gateway_policy(tests.id_of('acme'), '{"requests_per_minute": 60}');
@@ -17,6 +17,7 @@ from (values
   ('fallback_models', '{"gpt-4o": null}'),
   ('unsettled_holds', '"keep"')
 ) as wrong (key, value);
+select is(tests.error_of(format('select public.set_gateway_policy(%L, ''[]'')', tests.id_of('acme'))) ->> 'detail', 'policy', 'a list');
 select results_eq('select requests_per_minute, max_retries from public.gateway_policies',
   'values (60, null::integer)', 'and the policy stays as it was');
 
