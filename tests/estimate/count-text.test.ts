@@ -55,6 +55,12 @@ describe("the count of a text", () => {
     expect(count(text).tokens).toBe(exactTokens(text));
   });
 
+  test("is exact where a text begins with a byte order mark", () => {
+    for (const text of ["\ufeff", "\ufeff\ufeff", "\ufeff// a", "a\ufeff\n"]) {
+      expect(count(text).tokens).toBe(exactTokens(text));
+    }
+  });
+
   test("takes half of a surrogate pair as the replacement character it becomes", () => {
     for (const text of ["\ud83d", "a\udc00b", "\udc00\ud83d", "\ud83dx"]) {
       expect(count(text).tokens).toBe(exactTokens(text.toWellFormed()));

@@ -1,5 +1,5 @@
 import { PairMerger } from "./count-merge.ts";
-import type { Ranks } from "./count-table.ts";
+import { asTexts, type Ranks } from "./count-table.ts";
 
 /** Bytes merged at once: what is touched stays in the processor's cache. */
 const CHUNK = 4096;
@@ -19,7 +19,7 @@ export class BytePairCounter {
 
   /** `chunk` is for tests: short pieces in tiny chunks have the seams of very long ones. */
   constructor(ranks: Ranks, chunk: number = CHUNK) {
-    this.#merger = new PairMerger(ranks);
+    this.#merger = new PairMerger(asTexts(ranks));
     this.#chunk = chunk;
   }
 

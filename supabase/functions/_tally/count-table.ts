@@ -1,6 +1,24 @@
 /** One entry per rank: the token as text, or its bytes where these are no valid UTF-8. */
 export type Ranks = readonly (string | readonly number[])[];
 
+/** UTF-8 as it is: no mark at its beginning is dropped. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * The ranks with each token as text that can be. Those that begin with a byte order mark come as
+ * bytes, though they are valid UTF-8.
+ */
+export function asTexts(ranks: Ranks): Ranks {
+  return ranks.map((token) => {
+    if (typeof token === "string") return token;
+    try {
+      return UTF8.decode(Uint8Array.from(token));
+    } catch {
+      return token;
+    }
+  });
+}
+
 /** What a lookup answers for something that is no token. */
 export const NONE = -1;
 

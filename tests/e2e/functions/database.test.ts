@@ -30,13 +30,13 @@ test("values arrive as what they are; exact numbers as text", async () => {
       `select $1::integer as number, $2::text as text, $3::boolean as yes, null as nothing, 1.50::numeric as money,
          2::bigint as many, $4::text::jsonb as json, '2026-11-24T12:00:00Z'::timestamptz as at`,
       7,
-      "hé€😀\n",
+      "\ufeffhé€😀\n",
       true,
       '{"a":[1]}',
     );
   const row = {
     number: 7,
-    text: "hé€😀\n",
+    text: "\ufeffhé€😀\n",
     yes: true,
     nothing: null,
     money: "1.50",

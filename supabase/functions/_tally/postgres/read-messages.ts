@@ -63,7 +63,8 @@ const HEADER = 5;
 /** Reads a socket message by message. A message is good until the next one is asked for. */
 export class MessageReader {
   readonly #socket: Socket;
-  readonly #decoder = new TextDecoder();
+  // A value that begins with a byte order mark keeps it.
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #bytes = new Uint8Array(16_384);
   #start = 0;
   #end = 0;
