@@ -108,12 +108,12 @@ begin
     select
       e.id,
       -- Prices of a class are exact decimals per token or unit, so the sum is exact; a class
-      -- without a price makes the whole call unpriced, never cheaper.
+      -- without a price (NaN) makes the whole call unpriced, never cheaper.
       trim_scale((
-        select case when count(*) = count(e.unit_prices -> q.key)
-          then coalesce(sum(q.value::numeric * (e.unit_prices -> q.key)::numeric), 0) end
+        select nullif(coalesce(
+          sum(q.value::numeric * coalesce((e.unit_prices -> q.key)::numeric, 'NaN')), 0), 'NaN')
         from jsonb_each(price_call.classes) as q
-        where q.value::numeric <> 0
+        where q.value <> '0'
       ) * case when e.organization_id is null then coalesce((
         select m.factor
         from public.price_markups as m

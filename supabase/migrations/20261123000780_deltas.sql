@@ -13,8 +13,7 @@ create table tally.usage_deltas (
   released jsonb,
   is_beyond_hold boolean not null,
   -- Those that matter to an admission stand together, so that it finds none without reading others.
-  primary key (organization_id, is_beyond_hold, seq),
-  constraint every_event_has_its_time check (cardinality(event_ids) = cardinality(event_times))
+  primary key (organization_id, is_beyond_hold, seq)
 );
 comment on table tally.usage_deltas is
   'Events, adjustments and ends of holds that are not folded yet: appended by writers, consumed by tally.fold.';

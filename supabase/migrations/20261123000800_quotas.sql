@@ -28,12 +28,11 @@ create table public.usage_quotas (
   is_credit boolean not null default false,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  primary key (organization_id, id),
-  constraint usage_is_not_negative check (current_usage >= 0),
-  constraint reserved_is_not_negative check (reserved >= 0)
+  primary key (organization_id, id)
 ) with (fillfactor = 50);
--- What defines a quota is checked by tally.require_sound_quota, when it changes: as constraints it
--- would be read and evaluated again for every admission.
+-- No check constraints: they would be read and evaluated again for every admission. What defines a
+-- quota is checked by tally.require_sound_quota when it changes, the counters by
+-- tally.change_quotas, which alone lowers them.
 comment on table public.usage_quotas is
   'Limits. Null in a scope column means any. current_usage and reserved hold what is folded; check_quota and quota_status add what is not, and are exact.';
 comment on column public.usage_quotas.opening_usage is

@@ -285,33 +285,6 @@ comment on function tally.complete_quantities(tally.event) is
   'Makes totals and classes of an event agree: every token in exactly one class, units by their singular name.';
 revoke execute on function tally.complete_quantities(tally.event) from public, anon, authenticated;
 
-create function tally.plain_classes(input_tokens bigint, output_tokens bigint, classes jsonb)
-returns jsonb
-language plpgsql immutable security invoker set search_path = ''
-as $$
-declare
-  v_read numeric := coalesce((plain_classes.classes -> 'cache_read')::numeric, 0);
-  v_write numeric := coalesce((plain_classes.classes -> 'cache_write')::numeric, 0);
-  v_reasoning numeric := coalesce((plain_classes.classes -> 'reasoning')::numeric, 0);
-  v_input numeric := plain_classes.input_tokens - v_read - v_write;
-  v_output numeric := plain_classes.output_tokens - v_reasoning;
-begin
-  if least(v_read, v_write, v_reasoning, v_input, v_output) < 0
-    or v_read % 1 <> 0 or v_input % 1 <> 0 or v_output % 1 <> 0
-    or (plain_classes.classes -> 'input')::numeric <> v_input
-    or (plain_classes.classes -> 'output')::numeric <> v_output then
-    return null;
-  end if;
-  return coalesce(plain_classes.classes, '{}')
-    || case when v_input > 0 then jsonb_build_object('input', v_input) else '{}' end
-    || case when v_output > 0 then jsonb_build_object('output', v_output) else '{}' end;
-end;
-$$;
-comment on function tally.plain_classes(bigint, bigint, jsonb) is
-  'What tally.complete_quantities makes of numbers of text tokens (input, cache_read, cache_write, output, reasoning), without a query; null: they do not agree with the totals.';
-revoke execute on function tally.plain_classes(bigint, bigint, jsonb)
-  from public, anon, authenticated;
-
 create function tally.check_event(
   raw jsonb, at timestamptz, late_limit interval default null, base tally.event default null)
 returns tally.checked_event
@@ -319,7 +292,9 @@ language plpgsql stable security definer set search_path = ''
 as $$
 declare
   e tally.event;
-  v_classes jsonb;
+  v_input numeric;
+  v_output numeric;
+  v_is_plain boolean;
   v_completed tally.completed_event;
   v_problem text[];
   v_states_id boolean;
@@ -353,13 +328,24 @@ begin
     and (e.classes is null
       or case when jsonb_typeof(e.classes) = 'object'
         then e.classes - '{input,cache_read,cache_write,output,reasoning}'::text[] = '{}'
-          and not e.classes @? 'strict $.* ? (@.type() != "number")' end)
+          and not e.classes @? 'strict $.* ? (@.type() != "number" || @ < 0 || @ % 1 != 0)' end)
     and (not check_event.raw ?| '{user_id,api_key_id}' or tally.is_operator())
   then
-    v_classes := tally.plain_classes(e.input_tokens, e.output_tokens, e.classes);
+    -- As tally.complete_quantities, for text tokens.
+    v_input := e.input_tokens - coalesce((e.classes -> 'cache_read')::numeric, 0)
+      - coalesce((e.classes -> 'cache_write')::numeric, 0);
+    v_output := e.output_tokens - coalesce((e.classes -> 'reasoning')::numeric, 0);
+    v_is_plain := coalesce((e.classes -> 'input')::numeric = v_input, v_input >= 0)
+      and coalesce((e.classes -> 'output')::numeric = v_output, v_output >= 0);
   end if;
-  if v_classes is not null then
-    e.classes := v_classes;
+  if v_is_plain then
+    e.classes := coalesce(e.classes, '{}') || case
+      when v_input > 0 and v_output > 0
+        then jsonb_build_object('input', v_input, 'output', v_output)
+      when v_input > 0 then jsonb_build_object('input', v_input)
+      when v_output > 0 then jsonb_build_object('output', v_output)
+      else '{}'
+    end;
   else
     v_problem := tally.find_problem(e, check_event.raw);
     if v_problem is null then

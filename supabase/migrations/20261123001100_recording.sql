@@ -124,9 +124,28 @@ comment on function tally.is_beyond_hold(tally.event, text, uuid[], jsonb) is
 revoke execute on function tally.is_beyond_hold(tally.event, text, uuid[], jsonb)
   from public, anon, authenticated;
 
+create function tally.require_agreement(answer tally.recorded_event)
+returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  a alias for answer;
+begin
+  if a.status = 'conflict' then
+    perform tally.fail('PT409', 'This id or idempotency_key already names another event.',
+      format('event %s', a.id), 'Send a retry unchanged; give a new event a new id and key.');
+  end if;
+  return to_jsonb(a);
+end;
+$$;
+comment on function tally.require_agreement(tally.recorded_event) is
+  'The answer as JSON; raises PT409 for a conflict.';
+revoke execute on function tally.require_agreement(tally.recorded_event)
+  from public, anon, authenticated;
+
 create function tally.record_event(
   checked tally.checked_event, hold_quotas uuid[] default null, released jsonb default null)
-returns tally.recorded_event
+returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -142,7 +161,7 @@ begin
     values (e.organization_id, e.idempotency_key, e.id)
     on conflict do nothing;
     if not found then
-      return tally.answer_replay(record_event.checked);
+      return tally.require_agreement(tally.answer_replay(record_event.checked));
     end if;
   end if;
   if to_regclass('tally.token_usage_' || to_char(e.created_at at time zone 'UTC', 'YYYY_MM'))
@@ -161,7 +180,7 @@ begin
     e.request_metadata)
   on conflict (organization_id, created_at, id) do nothing;
   if not found then
-    return tally.answer_replay(record_event.checked);
+    return tally.require_agreement(tally.answer_replay(record_event.checked));
   end if;
   insert into tally.usage_deltas (organization_id, due_at, event_ids, event_times, released_quotas,
     released, is_beyond_hold)
@@ -169,12 +188,13 @@ begin
     record_event.hold_quotas, record_event.released,
     record_event.hold_quotas is null or tally.is_beyond_hold(
       e, v_priced_model, record_event.hold_quotas, record_event.released));
-  return (e.id, 'recorded', e.cost_usd, e.input_tokens, e.output_tokens,
-    e.input_tokens + e.output_tokens, v_price_id)::tally.recorded_event;
+  return jsonb_build_object('id', e.id, 'status', 'recorded', 'cost_usd', e.cost_usd,
+    'input_tokens', e.input_tokens, 'output_tokens', e.output_tokens,
+    'total_tokens', e.input_tokens + e.output_tokens, 'price_id', v_price_id);
 end;
 $$;
 comment on function tally.record_event(tally.checked_event, uuid[], jsonb) is
-  'Records a checked event exactly once, with its key and its delta: recorded, duplicate or conflict. With the quotas of a hold: what it gives back.';
+  'Records a checked event exactly once, with its key and its delta, and answers what tally.recorded_event holds; raises PT409 for a conflict. With the quotas of a hold: what it gives back.';
 revoke execute on function tally.record_event(tally.checked_event, uuid[], jsonb)
   from public, anon, authenticated;
 
@@ -197,30 +217,6 @@ comment on function tally.require_no_problem(tally.checked_event) is
 revoke execute on function tally.require_no_problem(tally.checked_event)
   from public, anon, authenticated;
 
-create function tally.require_agreement(answer tally.recorded_event)
-returns jsonb
-language plpgsql stable security definer set search_path = ''
-as $$
-begin
-  if (require_agreement.answer).status = 'conflict' then
-    perform tally.fail('PT409', 'This id or idempotency_key already names another event.',
-      format('event %s', (require_agreement.answer).id),
-      'Send a retry unchanged; give a new event a new id and key.');
-  end if;
-  return jsonb_build_object('id', (require_agreement.answer).id,
-    'status', (require_agreement.answer).status,
-    'cost_usd', (require_agreement.answer).cost_usd,
-    'input_tokens', (require_agreement.answer).input_tokens,
-    'output_tokens', (require_agreement.answer).output_tokens,
-    'total_tokens', (require_agreement.answer).total_tokens,
-    'price_id', (require_agreement.answer).price_id);
-end;
-$$;
-comment on function tally.require_agreement(tally.recorded_event) is
-  'The answer as JSON; raises PT409 for a conflict.';
-revoke execute on function tally.require_agreement(tally.recorded_event)
-  from public, anon, authenticated;
-
 create function tally.track_usage(event jsonb)
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -234,7 +230,7 @@ begin
   elsif not tally.may_record((v_event.event).organization_id) then
     perform tally.require_recorder((v_event.event).organization_id);
   end if;
-  return tally.require_agreement(tally.record_event(v_event));
+  return tally.record_event(v_event);
 end;
 $$;
 comment on function tally.track_usage(jsonb) is 'Behind public.track_usage.';

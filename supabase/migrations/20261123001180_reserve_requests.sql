@@ -138,13 +138,11 @@ begin
   where o.id = r.organization_id;
   if v_allows_members is null or not tally.is_operator() then
     perform tally.require_recorder(r.organization_id);
-  end if;
-  if num_nonnulls(r.user_id, r.api_key_id) > 0 and not tally.is_operator()
-    and (r.api_key_id is not null or r.user_id is distinct from auth.uid()) then
-    perform tally.fail('PT400', 'user_id must be your own, and api_key_id is set by the server.',
-      'user_id, api_key_id');
-  elsif r.user_id is null then
-    r.user_id := auth.uid();
+    r.user_id := coalesce(r.user_id, auth.uid());
+    if r.api_key_id is not null or r.user_id is distinct from auth.uid() then
+      perform tally.fail('PT400', 'user_id must be your own, and api_key_id is set by the server.',
+        'user_id, api_key_id');
+    end if;
   end if;
   return r;
 end;

@@ -153,8 +153,8 @@ declare
   r alias for request;
   v_amount numeric;
   v_is_tight boolean;
+  v_commits_later text;
 begin
-  perform tally.commit_admission_later();
   if num_nonnulls(r.user_id, r.api_key_id) > 0 and tally.has_callers_quotas(r.organization_id) then
     perform tally.meet_caller(r.organization_id, r.user_id, r.api_key_id);
   end if;
@@ -168,8 +168,11 @@ begin
         > q.quota_limit))
     or exists (
       select from tally.usage_deltas as d
-      where d.organization_id = r.organization_id and d.is_beyond_hold)
-  into reserve_room.quota_ids, v_amount, v_is_tight
+      where d.organization_id = r.organization_id and d.is_beyond_hold),
+    -- As tally.commit_admission_later, without a statement of its own.
+    (select set_config('synchronous_commit', 'off', true) from tally.settings as s
+      where not s.durable_admission)
+  into reserve_room.quota_ids, v_amount, v_is_tight, v_commits_later
   from public.usage_quotas as q
   where q.organization_id = r.organization_id
     and (q.user_id is null or q.user_id = r.user_id)
@@ -228,7 +231,12 @@ begin
       return v_answer;
     end if;
   end if;
-  v_price := tally.request_cost(r, v_at);
+  if num_nonnulls(r.estimated_cost, r.units) = 0 then
+    v_price := tally.upper_bound_cost(r.provider, r.model, r.input_tokens, r.max_output_tokens,
+      r.organization_id, r.service_tier, v_at);
+  else
+    v_price := tally.request_cost(r, v_at);
+  end if;
   v_cost := coalesce(v_price.cost_usd, tally.ceiling_cost(r.organization_id, r.provider,
     coalesce(r.input_tokens, 0), coalesce(r.max_output_tokens, 0), v_at));
   r.requests := coalesce(r.requests, 1);

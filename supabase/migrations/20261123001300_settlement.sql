@@ -1,6 +1,6 @@
 -- Settlement: how a hold ends. Settling only appends; no quota row is touched.
 
-create function tally.find_hold(hold_id uuid)
+create function tally.find_hold(hold_id uuid, is_locked boolean default true)
 returns public.usage_holds
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -11,9 +11,12 @@ begin
     perform tally.fail('PT400', 'hold_id is missing.', 'hold_id',
       'It is in the answer of reserve_usage().');
   end if;
-  -- Two settlements of one hold meet here: the second sees what the first did.
-  select h.* into v_hold from public.usage_holds as h
-  where h.id = find_hold.hold_id for no key update;
+  if find_hold.is_locked then
+    select h.* into v_hold from public.usage_holds as h
+    where h.id = find_hold.hold_id for no key update;
+  else
+    select h.* into v_hold from public.usage_holds as h where h.id = find_hold.hold_id;
+  end if;
   if v_hold.id is not null and not tally.is_operator() then
     if v_hold.user_id is distinct from auth.uid() then
       perform tally.fail('PT403', 'This hold belongs to somebody else.', 'hold_id');
@@ -23,9 +26,9 @@ begin
   return v_hold;
 end;
 $$;
-comment on function tally.find_hold(uuid) is
-  'Locks a hold that the caller may act on; null when there is none.';
-revoke execute on function tally.find_hold(uuid) from public, anon, authenticated;
+comment on function tally.find_hold(uuid, boolean) is
+  'A hold that the caller may act on, locked unless the caller says otherwise; null when there is none.';
+revoke execute on function tally.find_hold(uuid, boolean) from public, anon, authenticated;
 
 create function tally.drawn_amounts(amounts jsonb, event tally.event)
 returns jsonb
@@ -85,7 +88,7 @@ returns tally.event
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
-  h public.usage_holds := event_of_hold.hold;
+  h alias for hold;
   e tally.event := (h.organization_id, null, null, h.provider, h.model, h.tool_name, null,
     h.resource_type, 'standard', 'success', h.user_id, h.api_key_id, null, null, null, null, null,
     null, null, null, null, null, false, false, null, null);
@@ -139,14 +142,15 @@ language plpgsql volatile security definer set search_path = ''
   set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_hold public.usage_holds := tally.find_hold(settle_usage.hold_id);
+  v_hold public.usage_holds := tally.find_hold(settle_usage.hold_id, not settle_usage.final);
+  v_state text := v_hold.state;
   v_event tally.checked_event;
-  v_answer tally.recorded_event;
+  v_answer jsonb;
   v_released jsonb;
 begin
   if jsonb_typeof(settle_usage.event) is distinct from 'object' then
     perform tally.fail('PT400', 'An event must be a JSON object.', 'event');
-  elsif v_hold.state = 'released' then
+  elsif v_state = 'released' then
     perform tally.fail('PT410', 'This hold was released.',
       format('hold %s, released at %s', v_hold.id, v_hold.ended_at),
       'If the call was made after all, record it with track_usage().');
@@ -158,39 +162,51 @@ begin
   if v_hold.id is null then
     perform tally.require_recorder((v_event.event).organization_id);
     v_hold := tally.claim_unknown_hold(settle_usage.hold_id, v_event.event);
+    v_state := v_hold.state;
   end if;
   if (v_event.event).organization_id <> v_hold.organization_id then
     perform tally.fail('PT400', 'The event belongs to another organization than its hold.',
       'organization_id');
-  elsif v_hold.state = 'settled' and settle_usage.final then
+  elsif v_state = 'settled' and settle_usage.final then
     return tally.replay_settlement(v_hold, v_event);
   end if;
 
-  if v_hold.state = 'open' then
+  if settle_usage.final then
+    -- Two settlements of one hold meet here: the second sees what the first did.
+    update public.usage_holds as h
+    set state = 'settled', event_id = (v_event.event).id, ended_at = now()
+    where h.id = v_hold.id and h.organization_id = v_hold.organization_id and h.state = v_state
+    returning h.* into v_hold;
+    if not found then
+      return tally.settle_usage(settle_usage.hold_id, settle_usage.event, true);
+    end if;
+  end if;
+  if v_state <> 'open' then
+    v_answer := tally.record_event(v_event);
+  else
     v_released := case when settle_usage.final then v_hold.amounts
       else tally.drawn_amounts(v_hold.amounts, v_event.event) end;
     v_answer := tally.record_event(v_event, v_hold.quota_ids, v_released);
-  else
-    v_answer := tally.record_event(v_event);
   end if;
-  if v_answer.status = 'duplicate' and settle_usage.final and v_hold.state = 'open' then
+  if v_answer ->> 'status' = 'recorded' then
+    if v_state = 'open' and not settle_usage.final then
+      update public.usage_holds as h
+      set amounts = (
+        select jsonb_object_agg(a.key, (a.value)::numeric - (v_released ->> a.key)::numeric)
+        from jsonb_each(h.amounts) as a)
+      where h.id = v_hold.id and h.organization_id = v_hold.organization_id;
+    end if;
+  elsif settle_usage.final then
     -- The use was recorded before, by another way: what is left is to give the hold back.
-    insert into tally.usage_deltas (organization_id, due_at, released_quotas, released,
-      is_beyond_hold)
-    values (v_hold.organization_id, now(), v_hold.quota_ids, v_hold.amounts, false);
-  end if;
-  if v_answer.status in ('recorded', 'duplicate') and settle_usage.final then
-    update public.usage_holds as h
-    set state = 'settled', event_id = v_answer.id, ended_at = now()
+    update public.usage_holds as h set event_id = (v_answer ->> 'id')::uuid
     where h.id = v_hold.id and h.organization_id = v_hold.organization_id;
-  elsif v_answer.status = 'recorded' and v_hold.state = 'open' then
-    update public.usage_holds as h
-    set amounts = (
-      select jsonb_object_agg(a.key, (a.value)::numeric - (v_released ->> a.key)::numeric)
-      from jsonb_each(h.amounts) as a)
-    where h.id = v_hold.id and h.organization_id = v_hold.organization_id;
+    if v_state = 'open' then
+      insert into tally.usage_deltas (organization_id, due_at, released_quotas, released,
+        is_beyond_hold)
+      values (v_hold.organization_id, now(), v_hold.quota_ids, v_hold.amounts, false);
+    end if;
   end if;
-  return tally.require_agreement(v_answer);
+  return v_answer;
 end;
 $$;
 comment on function tally.settle_usage(uuid, jsonb, boolean) is 'Behind public.settle_usage.';
