@@ -341,6 +341,11 @@ declare
   v_recorded numeric;
   v_pending numeric;
 begin
+  if not (new.current_usage >= 0 and new.current_usage < 'infinity') then
+    raise exception 'current_usage must be a number from 0, not %.', new.current_usage
+      using errcode = 'check_violation', constraint = 'usage_is_a_number_not_negative',
+        table = 'usage_quotas', schema = 'public';
+  end if;
   select coalesce(new.timezone, o.timezone) into v_timezone
   from public.organizations as o where o.id = new.organization_id;
   -- Deltas consumed before this quota exists would never reach it; from here on none are.
