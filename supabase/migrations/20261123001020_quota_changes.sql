@@ -117,7 +117,6 @@ begin
       alert_thresholds = coalesce(set_quota.alert_thresholds, q.alert_thresholds),
       updated_at = now()
     where q.organization_id = set_quota.organization_id and q.id = v_id;
-    perform tally.note_standing(set_quota.organization_id, array[v_id]);
     return v_id;
   end if;
   insert into public.usage_quotas as q (organization_id, user_id, api_key_id, provider,

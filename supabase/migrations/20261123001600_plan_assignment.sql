@@ -187,9 +187,6 @@ begin
     and p.id = q.plan_quota_id and p.plan_id <> assign_plan.plan_id;
   get diagnostics v_removed = row_count;
   perform tally.add_plan_quotas(assign_plan.organization_id, 'organization', null, null);
-  perform tally.note_standing(assign_plan.organization_id, array(
-    select q.id from public.usage_quotas as q
-    where q.organization_id = assign_plan.organization_id and q.managed_by = 'plan'));
   return jsonb_build_object('organization_id', assign_plan.organization_id, 'plan_id',
     assign_plan.plan_id, 'kept', v_kept, 'removed', v_removed, 'exceeded', (
       select coalesce(jsonb_agg(jsonb_build_object('quota_id', (s.quota).id, 'metric',

@@ -102,35 +102,27 @@ comment on function tally.note_missed_periods(public.usage_quotas, bigint[], tim
 revoke execute on function tally.note_missed_periods(public.usage_quotas, bigint[], timestamptz)
   from public, anon, authenticated;
 
-create function tally.note_standing(organization_id uuid, quota_ids uuid[])
-returns void
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  perform tally.note_crossings(s.quota, s.used, s.starts_at, s.ends_at)
-  from tally.quota_states(note_standing.organization_id, now(), note_standing.quota_ids) as s;
-end;
-$$;
-comment on function tally.note_standing(uuid, uuid[]) is
-  'Records the thresholds that quotas have reached by a change of their limits: a limit that is used up brings no more use that could tell.';
-revoke execute on function tally.note_standing(uuid, uuid[]) from public, anon, authenticated;
-
-create function tally.note_new_quota()
+create function tally.note_terms()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  perform tally.note_standing(new.organization_id, array[new.id]);
+  -- A limit that is used up brings no more use that could tell.
+  perform tally.note_crossings(s.quota, s.used, s.starts_at, s.ends_at)
+  from tally.quota_states(new.organization_id, now(), array[new.id]) as s;
   return null;
 end;
 $$;
-comment on function tally.note_new_quota() is
-  'Records the thresholds that a new quota has reached already.';
-revoke execute on function tally.note_new_quota() from public, anon, authenticated;
+comment on function tally.note_terms() is
+  'Records the thresholds that a new quota, or one with new terms, has reached already.';
+revoke execute on function tally.note_terms() from public, anon, authenticated;
 -- An account begins with no limit; what was granted is added next. What is pending, the fold tells.
 create trigger note_new_quota after insert on public.usage_quotas
   for each row when (not new.is_credit and new.current_usage > 0)
-  execute function tally.note_new_quota();
+  execute function tally.note_terms();
+create trigger note_new_terms after update of quota_limit, alert_thresholds on public.usage_quotas
+  for each row when (not new.is_credit)
+  execute function tally.note_terms();
 
 create function tally.note_forecast(quota public.usage_quotas, at timestamptz)
 returns void

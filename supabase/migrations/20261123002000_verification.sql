@@ -100,6 +100,22 @@ begin
     and h.held <> q.reserved - r.released;
 
   return query
+  select 'a threshold that was reached is told', q.organization_id,
+    format('quota %s at %s %%', q.id, t.threshold), 1::numeric, 0::numeric
+  from public.usage_quotas as q
+  cross join unnest(q.alert_thresholds) as t (threshold)
+  where (q.organization_id = verify_ledger.only_organization
+    or verify_ledger.only_organization is null)
+    and not q.is_credit
+    and q.current_usage > 0 and q.current_usage >= q.quota_limit * t.threshold / 100
+    and not exists (
+      select from public.usage_alerts as a
+      where a.organization_id = q.organization_id and a.quota_id = q.id and a.kind = 'threshold'
+        and a.period_start = q.period_start and a.threshold = t.threshold
+        and a.quota_limit = q.quota_limit
+    );
+
+  return query
   select 'an event that is to be folded exists', d.organization_id, 'event ' || e.id,
     1::numeric, 0::numeric
   from tally.usage_deltas as d

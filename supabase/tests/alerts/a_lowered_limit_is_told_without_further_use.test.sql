@@ -1,5 +1,5 @@
 begin;
-select plan(3);
+select plan(4);
 
 select tests.create_organization('acme');
 select tests.create_model('echo');
@@ -17,6 +17,12 @@ select public.set_quota(tests.id_of('acme'), 'monthly', 90000, 'input_tokens', a
 select results_eq(
   $$ select level, current_usage from public.usage_alerts where metric = 'input_tokens' $$,
   $$ values ('exceeded', 90000::numeric) $$, 'a lower limit, which refuses whatever could have told');
+
+update public.usage_quotas set quota_limit = 120000 where metric = 'input_tokens';
+update public.usage_quotas set alert_thresholds = '{50,75,100}' where metric = 'input_tokens';
+select results_eq(
+  $$ select threshold, quota_limit from public.usage_alerts where metric = 'input_tokens' order by quota_limit, 1 $$,
+  $$ values (100::numeric, 90000::numeric), (50, 120000), (75, 120000) $$, 'new terms, however they are set');
 
 insert into usage_quotas (organization_id, quota_type, quota_limit, current_usage, reset_at)
 values (tests.id_of('acme'), 'daily', 1.00, 0.99, now() + interval '1 day');
