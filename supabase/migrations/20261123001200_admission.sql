@@ -153,7 +153,6 @@ declare
   r alias for request;
   v_amount numeric;
   v_is_tight boolean;
-  v_commits_later text;
 begin
   if num_nonnulls(r.user_id, r.api_key_id) > 0 and tally.has_callers_quotas(r.organization_id) then
     perform tally.meet_caller(r.organization_id, r.user_id, r.api_key_id);
@@ -168,13 +167,13 @@ begin
         > q.quota_limit))
     or exists (
       select from tally.usage_deltas as d
-      where d.organization_id = r.organization_id and d.is_beyond_hold),
-    -- As tally.commit_admission_later, without a statement of its own.
-    (select set_config('synchronous_commit', 'off', true) from tally.settings as s
-      where not s.durable_admission)
-  into reserve_room.quota_ids, v_amount, v_is_tight, v_commits_later
+      where d.organization_id = r.organization_id and d.is_beyond_hold)
+  into reserve_room.quota_ids, v_amount, v_is_tight
   from public.usage_quotas as q
   where q.organization_id = r.organization_id
+    -- As tally.commit_admission_later, without a statement of its own: true in any case.
+    and (select set_config('synchronous_commit', 'off', true) from tally.settings as s
+      where not s.durable_admission) is distinct from 'on'
     and (q.user_id is null or q.user_id = r.user_id)
     and (q.api_key_id is null or q.api_key_id = r.api_key_id)
     and (q.provider is null or q.provider = r.provider)
