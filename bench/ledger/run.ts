@@ -2,8 +2,8 @@
  * Measures admission and settlement against the plain design (update the counter, commit, insert,
  * commit, update), in one run on one server. Writes bench/results/ledger.md and .json.
  *
- *     npm run bench:ledger            # about twelve minutes: 10^4 open holds, 10^6 events
- *     npm run bench:ledger -- --quick # five
+ *     npm run bench:ledger            # about fourteen minutes: 10^4 open holds, 10^6 events
+ *     npm run bench:ledger -- --quick # six
  *     npm run bench:ledger -- --full  # half an hour and 5 GB: 10^5 open holds, 10^7 events
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -29,6 +29,8 @@ import {
   FOUR_QUOTAS,
   ORGANIZATIONS,
   plainCall,
+  plainCallInTwo,
+  plainCallWithoutHold,
   SPECIAL,
 } from "./scripts.ts";
 import { type LedgerResults, writeMarkdown } from "./write-markdown.ts";
@@ -54,20 +56,39 @@ function keepTidy(url: string): { stop(): Promise<void> } {
   };
 }
 
+/** Ours beside the plain design, and beside plainer ones. */
+async function compareDesigns(
+  url: string,
+  what: string,
+  organizations: number,
+): Promise<LedgerResults["rates"]> {
+  const scripts = {
+    ours: call({ from: 1, to: organizations }),
+    plain: plainCall(organizations, 1),
+    inTwo: plainCallInTwo(organizations),
+    withoutHold: plainCallWithoutHold(organizations),
+  };
+  const { ours, plain, inTwo, withoutHold } = await compare(url, scripts, ROUNDS, CLOSED);
+  return {
+    [`${what}, 32 clients`]: { ours, plain },
+    [`${what}, plain in two transactions`]: { ours, plain: inTwo },
+    [`${what}, plain without a hold`]: { ours, plain: withoutHold },
+  };
+}
+
 /** Each question, ours and the plain design in turn. */
 async function measureRates(url: string): Promise<LedgerResults["rates"]> {
   const one = { ours: callOf(1), plain: plainCall(1, 1) };
-  const many = {
+  const usual = {
     ours: call({ from: 1, to: ORGANIZATIONS }),
-    plain: plainCall(ORGANIZATIONS, 1),
+    plain: plainCall(ORGANIZATIONS, 1, "indexed"),
   };
-  const usual = { ours: many.ours, plain: plainCall(ORGANIZATIONS, 1, "indexed") };
   const manyFour = { ours: call(FOUR_QUOTAS), plain: plainCall(ORGANIZATIONS, 4) };
   const four = { ours: callOf(SPECIAL.fourQuotas), plain: plainCall(1, 4) };
   const open = (rate: number) => ({ clients: 10, seconds: SECONDS, rate });
   return {
-    "one organization, 32 clients": await compare(url, one, ROUNDS, CLOSED),
-    [`${ORGANIZATIONS} organizations, 32 clients`]: await compare(url, many, ROUNDS, CLOSED),
+    ...(await compareDesigns(url, "one organization", 1)),
+    ...(await compareDesigns(url, `${ORGANIZATIONS} organizations`, ORGANIZATIONS)),
     [`${ORGANIZATIONS} organizations, plain with an indexed usage table, 32 clients`]:
       await compare(url, usual, ROUNDS, CLOSED),
     "one organization, 4 quotas match, 32 clients": await compare(url, four, ROUNDS, CLOSED),

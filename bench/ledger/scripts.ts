@@ -80,6 +80,23 @@ ${count(quotas, "- 0.014385")}
 commit;
 `;
 
+/** The same, with the event and what the counter is corrected by in one transaction. */
+export const plainCallInTwo = (organizations: number) => `
+\\set organization random(1, ${organizations})
+${count(1, "+ 0.02")}
+begin;
+${PLAIN_EVENT.short}
+${count(1, "- 0.014385")}
+commit;
+`;
+
+/** A design that holds nothing: as if the cost were known before the call, it is counted once. */
+export const plainCallWithoutHold = (organizations: number) => `
+\\set organization random(1, ${organizations})
+${count(1, "+ 0.005615")}
+${PLAIN_EVENT.short}
+`;
+
 /** The rows that a call of ours leaves, in two statements that do nothing else. */
 export const bareCall = (organizations: number) => `
 \\set organization random(1, ${organizations})

@@ -54,7 +54,9 @@ export function writeMarkdown(results: LedgerResults, conditions: Conditions): s
 A call is one reserve_usage and one settle_usage over direct SQL, prepared statements, with the tidy-up
 running each second. The plain design updates a counter, inserts the event, updates the counter, each in
 a transaction of its own; its events are short rows with a random key and one more index, or, where said, those of a
-usage table as one would first write it (sixteen columns, four indexes, two references). Both hold ${EVENTS_BEFORE.toLocaleString("en")} events
+usage table as one would first write it (sixteen columns, four indexes, two references). In two transactions: the
+second one inserts the event and corrects the counter. Without a hold: the counter is updated by the final cost, as if
+it were known before the call, and the event inserted; nothing is kept while the call runs. All hold ${EVENTS_BEFORE.toLocaleString("en")} events
 of an earlier month. Server and pgbench share ${cores} cores of a shared machine: read the ratios.
 Medians of ${rounds} round${rounds === 1 ? "" : "s"} of ${seconds} s each, after ${WARM_UP_S} s that are not counted. Made by \`npm run bench:ledger\`.
 
