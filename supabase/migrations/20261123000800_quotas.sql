@@ -28,11 +28,12 @@ create table public.usage_quotas (
   is_credit boolean not null default false,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  primary key (organization_id, id)
+  primary key (organization_id, id),
+  constraint usage_is_not_negative check (current_usage >= 0),
+  constraint reserved_is_not_negative check (reserved >= 0)
 ) with (fillfactor = 50);
--- No check constraints: they would be read and evaluated again for every admission. What defines a
--- quota is checked by tally.require_sound_quota when it changes, the counters by
--- tally.change_quotas, which alone lowers them.
+-- What defines a quota is checked by tally.require_sound_quota, when it changes: as constraints it
+-- would be read and evaluated again for every admission.
 comment on table public.usage_quotas is
   'Limits. Null in a scope column means any. current_usage and reserved hold what is folded; check_quota and quota_status add what is not, and are exact.';
 comment on column public.usage_quotas.opening_usage is
@@ -342,9 +343,9 @@ declare
   v_pending numeric;
 begin
   if not (new.current_usage >= 0 and new.current_usage < 'infinity') then
-    raise exception 'current_usage must be a number from 0, not %.', new.current_usage
-      using errcode = 'check_violation', constraint = 'usage_is_a_number_not_negative',
-        table = 'usage_quotas', schema = 'public';
+    perform tally.fail('PT400',
+      format('current_usage must be a number from 0, not %s.', new.current_usage), 'current_usage',
+      'Leave it out: what is recorded of the period counts by itself.');
   end if;
   select coalesce(new.timezone, o.timezone) into v_timezone
   from public.organizations as o where o.id = new.organization_id;

@@ -154,6 +154,7 @@ declare
   v_amount numeric;
   v_is_tight boolean;
 begin
+  perform tally.commit_admission_later();
   if num_nonnulls(r.user_id, r.api_key_id) > 0 and tally.has_callers_quotas(r.organization_id) then
     perform tally.meet_caller(r.organization_id, r.user_id, r.api_key_id);
   end if;
@@ -171,9 +172,6 @@ begin
   into reserve_room.quota_ids, v_amount, v_is_tight
   from public.usage_quotas as q
   where q.organization_id = r.organization_id
-    -- As tally.commit_admission_later, without a statement of its own: true in any case.
-    and (select set_config('synchronous_commit', 'off', true) from tally.settings as s
-      where not s.durable_admission) is distinct from 'on'
     and (q.user_id is null or q.user_id = r.user_id)
     and (q.api_key_id is null or q.api_key_id = r.api_key_id)
     and (q.provider is null or q.provider = r.provider)
@@ -230,6 +228,7 @@ begin
       return v_answer;
     end if;
   end if;
+  -- Asked for by tokens alone, as most calls are, it needs no more than this.
   if num_nonnulls(r.estimated_cost, r.units) = 0 then
     v_price := tally.upper_bound_cost(r.provider, r.model, r.input_tokens, r.max_output_tokens,
       r.organization_id, r.service_tier, v_at);

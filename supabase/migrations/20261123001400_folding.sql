@@ -137,7 +137,6 @@ language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   v_account public.usage_quotas;
-  v_negative text;
 begin
   -- The same order as an admission takes, so that neither waits for the other.
   perform from public.usage_quotas as q
@@ -145,24 +144,15 @@ begin
     and c.quota_id = q.id
   order by q.id
   for no key update of q;
-  with changed as (
-    update public.usage_quotas as q
-    set current_usage = case when q.period_start = c.starts_at then q.current_usage
-      else 0 end + c.used,
-      opening_usage = case when q.period_start = c.starts_at then q.opening_usage else 0 end,
-      reserved = q.reserved - c.given_back,
-      period_start = c.starts_at,
-      reset_at = nullif(c.ends_at, 'infinity')
-    from unnest(change_quotas.changes) as c
-    where q.organization_id = c.organization_id and q.id = c.quota_id
-    returning q.id, q.current_usage, q.reserved
-  )
-  select max(c.id::text) into v_negative from changed as c
-  where least(c.current_usage, c.reserved) < 0;
-  if v_negative is not null then
-    raise exception 'quota % would count less than nothing', v_negative
-      using errcode = 'check_violation';
-  end if;
+  update public.usage_quotas as q
+  set current_usage = case when q.period_start = c.starts_at then q.current_usage
+    else 0 end + c.used,
+    opening_usage = case when q.period_start = c.starts_at then q.opening_usage else 0 end,
+    reserved = q.reserved - c.given_back,
+    period_start = c.starts_at,
+    reset_at = nullif(c.ends_at, 'infinity')
+  from unnest(change_quotas.changes) as c
+  where q.organization_id = c.organization_id and q.id = c.quota_id;
   for v_account in
     select q.* from public.usage_quotas as q
     where q.organization_id = any (change_quotas.organization_ids) and q.is_credit

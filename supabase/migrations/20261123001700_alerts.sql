@@ -107,21 +107,21 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  -- A limit that is used up brings no more use that could tell.
-  perform tally.note_crossings(s.quota, s.used, s.starts_at, s.ends_at)
-  from tally.quota_states(new.organization_id, now(), array[new.id]) as s;
+  -- A limit that is used up brings no more use that could tell. What is pending, and the last word
+  -- on a period that has ended, the fold tells.
+  perform tally.note_crossings(new, new.current_usage, new.period_start,
+    coalesce(new.reset_at, 'infinity'));
   return null;
 end;
 $$;
 comment on function tally.note_terms() is
   'Records the thresholds that a new quota, or one with new terms, has reached already.';
 revoke execute on function tally.note_terms() from public, anon, authenticated;
--- An account begins with no limit; what was granted is added next. What is pending, the fold tells.
-create trigger note_new_quota after insert on public.usage_quotas
-  for each row when (not new.is_credit and new.current_usage > 0)
-  execute function tally.note_terms();
-create trigger note_new_terms after update of quota_limit, alert_thresholds on public.usage_quotas
-  for each row when (not new.is_credit)
+-- A prepaid account has new terms with every grant; the fold tells when it runs low.
+create trigger note_terms after insert or update of quota_limit, alert_thresholds
+  on public.usage_quotas
+  for each row when (not new.is_credit and new.current_usage > 0
+    and coalesce(new.reset_at > now(), true))
   execute function tally.note_terms();
 
 create function tally.note_forecast(quota public.usage_quotas, at timestamptz)

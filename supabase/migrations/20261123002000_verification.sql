@@ -106,6 +106,7 @@ begin
   cross join unnest(q.alert_thresholds) as t (threshold)
   where (q.organization_id = verify_ledger.only_organization
     or verify_ledger.only_organization is null)
+    -- A grant raises the limit of a prepaid account, which the next fold looks at.
     and not q.is_credit
     and q.current_usage > 0 and q.current_usage >= q.quota_limit * t.threshold / 100
     and not exists (

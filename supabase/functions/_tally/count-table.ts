@@ -1,12 +1,12 @@
-/** One entry per rank: the token as text, or its bytes where these are no valid UTF-8. */
+/** One entry per rank: the token as text or as its bytes. */
 export type Ranks = readonly (string | readonly number[])[];
 
 /** UTF-8 as it is: no mark at its beginning is dropped. */
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * The ranks with each token as text that can be. Those that begin with a byte order mark come as
- * bytes, though they are valid UTF-8.
+ * The ranks with bytes only where these are no valid UTF-8: tokens that begin with a byte order
+ * mark come as bytes too, and lookups are of text.
  */
 export function asTexts(ranks: Ranks): Ranks {
   return ranks.map((token) => {
